@@ -1,0 +1,15 @@
+"""Settings of the whole suite: one BLAS thread, no state outside the test's own folder."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path, monkeypatch):
+    """Work in an empty folder, with an empty cache."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEPTH_REFINER_CACHE", str(tmp_path / "cache"))
