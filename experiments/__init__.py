@@ -1,0 +1,1 @@
+"""Scripts that print what they measured; nothing imports them."""
