@@ -1,0 +1,188 @@
+import os
+import shutil
+
+import numpy as np
+import pytest
+import zarr
+
+from refiner.datasets.store import DepthStore, StoreWriter, provenance, store_digest
+from refiner.errors import DatasetNotFoundError, IncompleteStoreError, OutputExistsError, StoreError
+from refiner.hand.skeleton import HAND21
+
+
+def writer(path, count=5, seed=0, **options):
+    record = provenance("refiner render out.zarr --count 5", {"size": 8}, seed, [])
+    arrays = {"joints_mm": (21, 3), "visible": (21,), "source": ()}
+    return StoreWriter(
+        path, count=count, size=8, depth_unit_mm=0.5, provenance=record, arrays=arrays, skeleton=HAND21, chunk_items=2,
+        **options,
+    )  # fmt: skip
+
+
+def rows(start, stop):
+    items = np.arange(start, stop)
+    return {
+        "depth": (items[:, None, None] + np.ones((1, 8, 8))).astype(np.uint16),
+        "camera": np.ones((len(items), 4), np.float32),
+        "centre_mm": np.tile(np.float32([0, 0, 600]), (len(items), 1)),
+        "cube_mm": np.full(len(items), 260, np.float32),
+        "joints_mm": np.zeros((len(items), 21, 3), np.float32) + items[:, None, None],
+        "visible": np.ones((len(items), 21), bool),
+        "source": [f"item {i}" for i in items],
+    }
+
+
+def write_all(out):
+    for start, stop in out.missing():
+        out.write(start, rows(start, stop))
+    out.finish()
+
+
+def test_what_is_written_is_read(tmp_path):
+    write_all(writer(tmp_path / "a.zarr"))
+    store = DepthStore(tmp_path / "a.zarr")
+    assert (len(store), store.size, store.depth_unit_mm, store.skeleton) == (5, 8, 0.5, HAND21)
+    np.testing.assert_array_equal(store.read("depth")[:, 0, 0], [1, 2, 3, 4, 5])
+    assert list(store.read("source", 1, 3)) == ["item 1", "item 2"]
+    assert list(store.chunk_ranges()) == [(0, 2), (2, 4), (4, 5)]
+    assert store.names == ["depth", "camera", "centre_mm", "cube_mm", "joints_mm", "visible", "source"]
+
+
+def test_it_opens_in_plain_zarr(tmp_path):
+    write_all(writer(tmp_path / "a.zarr"))
+    group = zarr.open_group(tmp_path / "a.zarr", mode="r")
+    assert group.attrs["format"] == "depth-refiner/1"
+    assert group["depth"].dtype == np.uint16
+    assert group.attrs["skeleton"]["joints"][0] == "wrist"
+    assert {array.chunks[0] for array in group.array_values()} == {2}
+
+
+def test_a_store_of_another_program_is_read(tmp_path):
+    group = zarr.open_group(tmp_path / "b.zarr", mode="w", attributes={"format": "depth-refiner/1", "depth_unit_mm": 1})
+    group.create_array("depth", data=np.ones((3, 16, 16), np.uint16))
+    group.create_array("camera", data=np.ones((3, 4), np.float32))
+    group.create_array("centre_mm", data=np.ones((3, 3), np.float32))
+    group.create_array("cube_mm", data=np.ones(3, np.float32))
+    store = DepthStore(tmp_path / "b.zarr")
+    assert len(store) == 3
+    assert store.skeleton is None
+    assert store.provenance == {}
+
+
+def test_joints_without_a_skeleton_are_hand21(tmp_path):
+    write_all(writer(tmp_path / "a.zarr"))
+    del zarr.open_group(tmp_path / "a.zarr", mode="r+").attrs["skeleton"]
+    assert DepthStore(tmp_path / "a.zarr").skeleton == HAND21
+
+
+def test_an_incomplete_store_is_refused_with_the_command_that_continues_it(tmp_path):
+    out = writer(tmp_path / "a.zarr")
+    out.write(2, rows(2, 4))
+    with pytest.raises(IncompleteStoreError, match="Continue it with: refiner render out.zarr --count 5"):
+        DepthStore(tmp_path / "a.zarr")
+    with pytest.raises(StoreError, match="2 chunks are not written"):
+        out.finish()
+
+
+def test_the_same_work_continues_and_gives_the_same_bytes(tmp_path):
+    out = writer(tmp_path / "a.zarr")
+    out.write(2, rows(2, 4))
+    again = writer(tmp_path / "a.zarr")
+    assert again.missing() == [(0, 2), (4, 5)]
+    write_all(again)
+    write_all(writer(tmp_path / "b.zarr"))
+    assert store_digest(tmp_path / "a.zarr") == store_digest(tmp_path / "b.zarr")
+
+
+def test_depth_is_the_commit_mark(tmp_path, monkeypatch):
+    """Whatever array the disk fills up at, the chunk counts as missing."""
+    out = writer(tmp_path / "a.zarr")
+    full = rows(0, 2)
+    calls = []
+    original = zarr.Array.__setitem__
+
+    def fail_at_source(self, key, value):
+        calls.append(self.basename)
+        if self.basename == "source":
+            raise OSError(28, os.strerror(28))
+        original(self, key, value)
+
+    monkeypatch.setattr(zarr.Array, "__setitem__", fail_at_source)
+    with pytest.raises(OSError, match="No space left"):
+        out.write(0, full)
+    assert "depth" not in calls
+    assert out.missing()[0] == (0, 2)
+
+
+def test_an_all_zero_chunk_is_written(tmp_path):
+    out = writer(tmp_path / "a.zarr")
+    empty = {**rows(0, 2), "depth": np.zeros((2, 8, 8), np.uint16)}
+    out.write(0, empty)
+    assert (0, 2) not in out.missing()
+
+
+def test_other_work_is_not_touched_unasked(tmp_path):
+    out = writer(tmp_path / "a.zarr")
+    out.write(0, rows(0, 2))
+    with pytest.raises(OutputExistsError, match="unfinished work of another command"):
+        writer(tmp_path / "a.zarr", seed=1)
+    write_all(out)
+    with pytest.raises(OutputExistsError, match="is complete"):
+        writer(tmp_path / "a.zarr")
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(OutputExistsError, match="not a dataset of this program"):
+        writer(tmp_path / "notes")
+
+
+def test_overwrite_replaces(tmp_path):
+    write_all(writer(tmp_path / "a.zarr"))
+    assert len(writer(tmp_path / "a.zarr", seed=1, overwrite=True).missing()) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+
+
+def test_digest_follows_the_content(tmp_path):
+    write_all(writer(tmp_path / "a.zarr"))
+    before = store_digest(tmp_path / "a.zarr")
+    shutil.copytree(tmp_path / "a.zarr", tmp_path / "copy.zarr")
+    assert store_digest(tmp_path / "copy.zarr") == before
+    zarr.open_group(tmp_path / "a.zarr", mode="r+")["depth"][0, 0, 0] = 9
+    assert store_digest(tmp_path / "a.zarr") != before
+
+
+def put(group, name, values):
+    group.create_array(name, data=values, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda g: g.attrs.update(format="other/1"), "found the attribute format = 'other/1'"),
+        (lambda g: g.attrs.update(depth_unit_mm=0), "depth_unit_mm = 0, wanted a number > 0"),
+        (lambda g: g.__delitem__("camera"), r"lacks the arrays \['camera'\]"),
+        (lambda g: put(g, "cube_mm", np.ones(4, np.float32)), r"cube_mm of shape \(4,\)"),
+        (lambda g: put(g, "camera", np.ones((5, 3), np.float32)), r"camera of shape \(5, 3\)"),
+        (lambda g: put(g, "depth", np.ones((5, 8, 8))), "depth of type float64"),
+        (lambda g: put(g, "joints_mm", np.ones((5, 20, 3), np.float32)), "20 joints|visible of"),
+        (lambda g: g["centre_mm"].__setitem__((3, 1), np.nan), "centre_mm is not finite in 1 items.*item 3"),
+    ],
+)  # fmt: skip
+def test_faults_are_named(tmp_path, break_it, message):
+    write_all(writer(tmp_path / "a.zarr"))
+    break_it(zarr.open_group(tmp_path / "a.zarr", mode="r+"))
+    with pytest.raises(StoreError, match=message):
+        DepthStore(tmp_path / "a.zarr")
+
+
+def test_a_missing_store_is_named(tmp_path):
+    with pytest.raises(DatasetNotFoundError, match="found nothing"):
+        DepthStore(tmp_path / "none.zarr")
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(DatasetNotFoundError, match="a folder with 0 entries and no zarr.json"):
+        DepthStore(tmp_path / "pictures")
+
+
+def test_damaged_metadata_is_named(tmp_path):
+    write_all(writer(tmp_path / "a.zarr"))
+    (tmp_path / "a.zarr/zarr.json").write_text('{"zarr_format": 3, "node_ty')
+    with pytest.raises(StoreError, match="not a readable Zarr v3 group"):
+        DepthStore(tmp_path / "a.zarr")
