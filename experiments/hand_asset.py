@@ -13,7 +13,7 @@ asset, and their licence text is written beside it. The cut, the frame and the p
 * Joints: MakeHuman bends the fingers at the webs and 4 mm below the skin of their backs. Real ones bend in the heads of
   the metacarpals, in the middle of the finger. The first finger joints therefore go 11-12 mm towards the wrist, which
   puts 86, 97 and 91 mm between MCP and the skin of the tip of index, middle and ring finger: phalanges and soft tip of
-  Buryanov and Kotiuk ("Proportions of hand segments", Int. J. Morphol. 28(3), 2010: 82, 92, 88 mm from the joint *line*)
+  Buryanov and Kotiuk ("Proportions of hand segments", Int. J. Morphol. 28(3), 2010: 82, 92, 88 mm from joint *line* on)
   plus 3-5 mm, for the centre of the metacarpal's head lies behind the line. The thumb's base goes 16 mm down to the
   trapezium. Public sets disagree by more than that: MSRA15 P0 puts 31:23:21 mm into an index finger and 74 mm between
   wrist and middle MCP, trackers built on measured bones 45:25. So anatomy decides; the wrist lies 90 mm from the middle
