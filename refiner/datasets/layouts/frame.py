@@ -1,0 +1,71 @@
+"""One frame of a recording, as every layout lists it: where it is, how to read it, which camera took it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refiner.datasets.layouts.depth_file import read_depth_file
+from refiner.errors import DepthFormatError
+
+Camera = tuple[float, float, float, float]
+"""fx fy cx cy in pixels."""
+
+ASSUMED_FOCAL_PX = 575.0
+"""Kinect v1; the camera that is assumed where none is given."""
+FLOAT_STEP_MM = 0.1
+"""Step that floating-point maps, which have none of their own, are stored in."""
+
+
+class DepthMap(NamedTuple):
+    """A depth map in memory.
+
+    Attributes:
+        depth_mm: (H, W), 0 = no reading.
+        camera: fx fy cx cy, px.
+        step_mm: Millimetres between two neighbouring depths that the source can tell apart.
+    """
+
+    depth_mm: NDArray[np.float32]
+    camera: Camera
+    step_mm: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A depth map that lies in a file.
+
+    Attributes:
+        path: The file.
+        source: The name under which the frame is stored: its path inside the recording, with slashes.
+        sequence: Number of the sequence it belongs to.
+        frame: Its index there.
+        camera: fx fy cx cy; where there is none, a Kinect v1 that looks at the middle of the image is assumed.
+        depth_unit_mm: Millimetres that one unit of the file's numbers stands for.
+        load: Reads the file's numbers as one channel, integer or float, 0 = no reading.
+    """
+
+    path: Path
+    source: str
+    sequence: int
+    frame: int
+    camera: Camera | None
+    depth_unit_mm: float
+    load: Callable[[Path], NDArray[Any]] = read_depth_file
+
+    def read(self) -> DepthMap:
+        """Read the file.
+
+        Raises:
+            DepthFormatError: It is not a depth map; the message names file, finding and way out.
+        """
+        numbers = self.load(self.path)
+        if numbers.size == 0 or not (numbers > 0).any():
+            raise DepthFormatError(f"{self.path} holds no reading at all: found only zeros, wanted depths > 0.")
+        rows, columns = numbers.shape
+        camera = self.camera or (ASSUMED_FOCAL_PX, ASSUMED_FOCAL_PX, (columns - 1) / 2, (rows - 1) / 2)
+        step_mm = self.depth_unit_mm if np.issubdtype(numbers.dtype, np.integer) else FLOAT_STEP_MM
+        return DepthMap(numbers.astype(np.float32) * np.float32(self.depth_unit_mm), camera, step_mm)
