@@ -1,0 +1,226 @@
+"""One hand in front of the camera: choose a view that shows it, render it, find its centre, put noise on it.
+
+A drawn view is taken when the hand stays in its cube and in the image and the centre that `locate_hand` finds is on the
+palm. The centre is found in the clean map: the noise of the analytic sensors moves it by a millimetre or two, and so
+the same seed shows the same hands in the same crops with any sensor, pixel for pixel.
+
+The model's forearm ends 16 cm behind the wrist, where real arms go on. It is lengthened to where the elbow would be, so
+that it leaves the cube, and mostly the image or the depth that is searched, as real arms do.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from refiner.datasets.locate import locate_hand
+from refiner.errors import StoreError
+from refiner.hand.model import load_hand
+from refiner.render.raster import rasterize, window_of
+from refiner.render.scene import PALM_DEPTH_MM, PALM_WEIGHTS, draw_place, draw_rotation
+from refiner.render.sensor import sense
+from refiner.render.settings import GivenPoses, RenderSettings
+
+Points = NDArray[np.floating]
+
+TRIES = 30
+"""Views drawn for one hand before the best of them is taken."""
+_SCENE = 0x7363656E65
+"""Keeps the generators of scenes apart from those of hands."""
+_OUTSIDE_JOINTS, _OUTSIDE_MM, _OFF_PALM_MM = 3, 15.0, 50.0
+_ARM_LONGER_MM = 130.0
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Where everything is, and what the camera sees of it.
+
+    Attributes:
+        rotation: camera_from_hand (3, 3).
+        joints_mm: (21, 3) in the camera frame.
+        clean_mm: Depth of a window of the image, without noise.
+        seen_mm: The same window as the sensor sees it.
+        origin: Column and row of the window's first pixel.
+        camera: fx fy cx cy of the window, px.
+        centre_mm: (3,) centre of the crop cube.
+        cube_mm: Its side.
+    """
+
+    rotation: NDArray[np.float64]
+    joints_mm: NDArray[np.float64]
+    clean_mm: NDArray[np.float32]
+    seen_mm: NDArray[np.float32]
+    origin: tuple[int, int]
+    camera: NDArray[np.float64]
+    centre_mm: NDArray[np.float64]
+    cube_mm: float
+
+
+def given_view(
+    settings: RenderSettings, poses: GivenPoses, vertices: Points, joints: Points, triangles, seed: int, item: int
+) -> View:
+    """Show a given hand at its place, in its cube.
+
+    Args:
+        settings: Camera and sensor.
+        poses: The hands; the one of this item is shown.
+        vertices: (V, 3) of the posed hand without its global rotation.
+        joints: (21, 3) likewise.
+        triangles: (T, 3) for its side.
+        seed: Of the sensor's noise.
+        item: Number of the item.
+
+    Raises:
+        StoreError: Nothing of it lies in the image.
+    """
+    rotation = Rotation.from_rotvec(poses.pose[item, :3]).as_matrix()
+    view = _look(settings, rotation, poses.wrist_mm[item], _longer_arm(vertices), joints, triangles)
+    if view is None or not view.clean_mm.any():
+        raise StoreError(
+            f"{poses.names[item]}: nothing of this hand lies in the image of the camera {settings.camera.intrinsics}. "
+            "Give the camera that the poses were solved for (--camera), or leave this frame out."
+        )
+    view = replace(view, centre_mm=poses.centre_mm[item], cube_mm=float(poses.cube_mm[item]))
+    return _sense(settings, view, seed, item)
+
+
+def draw_view(settings: RenderSettings, vertices: Points, joints: Points, triangles, seed: int, item: int) -> View:
+    """Draw views of a hand until one is good, or take the best of them.
+
+    Args:
+        settings: Camera, sensor, and what to draw from.
+        vertices: (V, 3) of the posed hand without global rotation.
+        joints: (21, 3) likewise.
+        triangles: (T, 3) for its side.
+        seed: With `item` it fixes every byte.
+        item: Number of the item.
+
+    Raises:
+        StoreError: No view shows the hand.
+    """
+    rng = np.random.default_rng((_SCENE, seed, item))
+    vertices, palm = _longer_arm(vertices), PALM_WEIGHTS @ joints
+    best, best_fault, cube_mm = None, np.inf, settings.places.cube_mm
+    for _ in range(TRIES):
+        rotation = draw_rotation(rng, settings.views)
+        target, cube_mm = draw_place(rng, settings.places, settings.camera)
+        wrist = target - rotation @ palm
+        wrist[2] += PALM_DEPTH_MM
+        # Seen before anything is drawn; the centre that is found lies near the target.
+        if _fault(settings, _move(joints, rotation, wrist), target, cube_mm) > 1.5:
+            continue
+        view = _look(settings, rotation, wrist, vertices, joints, triangles)
+        centre = None if view is None else locate_hand(view.clean_mm, view.camera, cube_mm=cube_mm)
+        if view is None or centre is None:
+            continue
+        off_palm = float(np.linalg.norm(centre - target)) / _OFF_PALM_MM
+        fault = max(_fault(settings, view.joints_mm, centre, cube_mm), off_palm)
+        if fault < best_fault:
+            best, best_fault = replace(view, centre_mm=centre, cube_mm=cube_mm), fault
+        if fault <= 1.0:
+            break
+    if best is None:
+        raise StoreError(
+            f"Item {item} of seed {seed}: none of {TRIES} views shows the hand whole. Its cube of {cube_mm:g} mm, the "
+            "distances or the camera leave no room; change --cube-mm, --distance-mm or --camera."
+        )
+    return _sense(settings, best, seed, item)
+
+
+@cache
+def _arm_end() -> NDArray[np.intp]:
+    y = load_hand().template.reshape(-1, 3)[:, 1]
+    return np.flatnonzero(y < y.min() + 3.0)
+
+
+def _longer_arm(vertices: Points) -> Points:
+    """Push the arm's end away from the wrist, which is the origin, along the arm."""
+    end = _arm_end()
+    middle = vertices[end].mean(axis=0)
+    longer = vertices.copy()
+    longer[end] += middle * (_ARM_LONGER_MM / np.linalg.norm(middle)).astype(vertices.dtype)
+    return longer
+
+
+@numba.njit(nogil=True, cache=True)
+def _outside_mm(point, centre, half):
+    """Say how far a point lies outside the crop of a cube (negative inside): x and y as they project into it."""
+    scale = centre[2] / point[2]
+    return (
+        max(abs(point[0] * scale - centre[0]), abs(point[1] * scale - centre[1]), abs(point[2] - centre[2])) - half
+    )
+
+
+@numba.njit(nogil=True, cache=True)
+def _misfit(joints, fx, fy, cx, cy, columns, rows, centre, half, outside_joints, outside_mm):
+    worst, outside = 0.0, 0
+    for k in range(joints.shape[0]):
+        x, y, z = joints[k]
+        if z < half:
+            return np.inf
+        u, v = fx * x / z + cx, fy * y / z + cy
+        if u < -0.5 or v < -0.5 or u > columns - 0.5 or v > rows - 0.5:
+            return np.inf
+        excess = _outside_mm(joints[k], centre, half)
+        outside += excess > 0.0
+        worst = max(worst, excess)
+    return max(worst / outside_mm, outside / outside_joints)
+
+
+def _fault(settings: RenderSettings, joints_mm, centre_mm, cube_mm: float) -> float:
+    """Say how badly a hand leaves its cube (1 is the most that is accepted) or its camera's image (infinite)."""
+    camera = settings.camera
+    return _misfit(
+        joints_mm, *camera.intrinsics, camera.columns, camera.rows, centre_mm, cube_mm / 2, _OUTSIDE_JOINTS, _OUTSIDE_MM
+    )
+
+
+@numba.njit(nogil=True, cache=True)
+def _move(points, rotation, shift):
+    out = np.empty((points.shape[0], 3))
+    for n in range(points.shape[0]):
+        x, y, z = float(points[n, 0]), float(points[n, 1]), float(points[n, 2])
+        for i in range(3):
+            out[n, i] = rotation[i, 0] * x + rotation[i, 1] * y + rotation[i, 2] * z + shift[i]
+    return out
+
+
+def _look(settings: RenderSettings, rotation, wrist, vertices: Points, joints: Points, triangles) -> View | None:
+    """Render a placed hand, its centre still open; none where it lies beside the image."""
+    camera = settings.camera
+    placed = _move(vertices, rotation, wrist)
+    origin, shape = window_of(placed, camera.intrinsics, (camera.rows, camera.columns), 1)
+    if 0 in shape:
+        return None
+    clean = rasterize(placed, triangles, camera.intrinsics, shape, origin, closed=True)
+    fx, fy, cx, cy = camera.intrinsics
+    window_camera = np.array([fx, fy, cx - origin[0], cy - origin[1]])
+    return View(rotation, _move(joints, rotation, wrist), clean, clean, origin, window_camera, np.full(3, np.nan), 0.0)
+
+
+def _sense(settings: RenderSettings, view: View, seed: int, item: int) -> View:
+    """Put the sensor's noise on what the crop shows of a view."""
+    if settings.sensor is None:
+        return view
+    columns, rows = settings.camera.columns, settings.camera.rows
+    middle = view.camera[:2] * view.centre_mm[:2] / view.centre_mm[2] + view.camera[2:] + view.origin
+    margin = settings.sensor.margin_px + 2
+    half = view.camera[:2] * view.cube_mm / 2 / view.centre_mm[2] + margin
+    left, top = np.maximum(np.floor(middle - half), 0).astype(int).tolist()
+    right, bottom = np.minimum(np.ceil(middle + half) + 1, (columns, rows)).astype(int).tolist()
+    clean = np.zeros((max(bottom - top, 1), max(right - left, 1)), dtype=np.float32)
+    # The part of the window that lies in it; the sensor may put readings beside the window.
+    u, v = view.origin
+    from_u, to_u = max(left, u), min(right, u + view.clean_mm.shape[1])
+    from_v, to_v = max(top, v), min(bottom, v + view.clean_mm.shape[0])
+    if from_u < to_u and from_v < to_v:
+        clean[from_v - top : to_v - top, from_u - left : to_u - left] = view.clean_mm[
+            from_v - v : to_v - v, from_u - u : to_u - u
+        ]
+    intrinsics = settings.camera.intrinsics
+    seen = sense(clean, intrinsics, settings.sensor, seed=seed, item=item, origin=(left, top))
+    camera = np.array([*intrinsics[:2], intrinsics[2] - left, intrinsics[3] - top])
+    return replace(view, clean_mm=clean, seen_mm=seen, origin=(left, top), camera=camera)
