@@ -1,0 +1,283 @@
+"""Batches of rendered and of camera maps for SimGAN.
+
+A training batch is a pure function of (seed, step, rank): maps are drawn with replacement by a generator of exactly
+these three, whatever came before, so a run resumes at any update with the very batch it would have had. Camera maps
+are dequantised by the same generator, since whole millimetres would tell them from refined ones; renders are not,
+since `refiner refine` will not.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+
+from refiner.datasets.cache import DecodedMaps, decode_store
+from refiner.datasets.store import DepthStore
+from refiner.errors import StoreError
+from refiner.frameworks import lightning as L
+from refiner.geometry.depth import DepthCodec, dequantize, to_mm
+from refiner.types import UnpairedBatch
+
+FEWEST_MAPS = 10
+"""A store with fewer maps cannot be split into maps to train on and maps to check with."""
+
+# Uses of one seed that must not share random numbers.
+_TRAINING, _PROBE, _SPLIT = 0x7472, 0x7072, 0x7370
+
+
+class DepthMaps:
+    """One store's maps as network depth, in any order, from its decoded file."""
+
+    def __init__(self, store: DepthStore, codec: DepthCodec, digest: str) -> None:
+        """Decode the store where that was not done before.
+
+        Args:
+            store: The store.
+            codec: Gives the network's values.
+            digest: The store's digest.
+        """
+        self._maps: DecodedMaps = decode_store(store, digest)
+        self._codec, self._unit_mm = codec, store.depth_unit_mm
+        self._z_mm = store.read("centre_mm")[:, 2]
+        self._cube_mm = store.read("cube_mm")
+
+    def __len__(self) -> int:
+        """Give the number of maps."""
+        return len(self._maps)
+
+    def network_depth(
+        self, items: NDArray[np.integer[Any]], rng: np.random.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read maps.
+
+        Args:
+            items: (n,).
+            rng: Where given, readings are spread uniformly within their quantisation step.
+
+        Returns:
+            (n, 1, H, W) float32 in [-1, 1], and (n,) float32 sides of the cubes in mm.
+        """
+        depth_mm = to_mm(self._maps.read(items), self._unit_mm)
+        if rng is not None:
+            depth_mm = dequantize(depth_mm, self._unit_mm, rng)
+        values = self._codec.encode(depth_mm, self._z_mm[items], self._cube_mm[items])
+        return torch.from_numpy(values[:, None]), torch.from_numpy(self._cube_mm[items])
+
+
+class TrainingBatches(IterableDataset[UnpairedBatch]):
+    """The batches start, start + 1, ... without end."""
+
+    def __init__(
+        self,
+        synthetic: DepthMaps,
+        real: DepthMaps,
+        items: tuple[NDArray[np.int64], NDArray[np.int64]],
+        *,
+        batch_size: int,
+        seed: int,
+        rank: int,
+        start: int,
+    ) -> None:
+        """Define the sequence of batches.
+
+        Args:
+            synthetic: Rendered maps.
+            real: Camera maps.
+            items: The maps to draw from, of each.
+            batch_size: Maps of each in a batch.
+            seed: Seed of the run.
+            rank: Number of this device among all.
+            start: Number of the first batch.
+        """
+        self._synthetic, self._real, self._items = synthetic, real, items
+        self._batch_size, self._seed, self._rank, self._start = batch_size, seed, rank, start
+
+    def batch(self, step: int) -> UnpairedBatch:
+        """Give the batch of one step."""
+        rng = np.random.default_rng((_TRAINING, self._seed, step, self._rank))
+        synthetic, real = (rng.choice(items, self._batch_size) for items in self._items)
+        return _batch(self._synthetic, synthetic, self._real, real, rng)
+
+    def __iter__(self) -> Iterator[UnpairedBatch]:
+        """Give every batch, or with W workers every W-th: the loader takes turns among its workers."""
+        worker = get_worker_info()
+        step, stride = (self._start, 1) if worker is None else (self._start + worker.id, worker.num_workers)
+        while True:
+            yield self.batch(step)
+            step += stride
+
+
+class ProbeBatches(Dataset[UnpairedBatch]):
+    """The held-out maps in a fixed order, in fixed batches: what validation looks at every time."""
+
+    def __init__(
+        self, synthetic: DepthMaps, real: DepthMaps, items: tuple[NDArray[np.int64], NDArray[np.int64]], batch_size: int
+    ) -> None:
+        """Define the batches; both item arrays have the same length."""
+        self._synthetic, self._real, self._items, self._batch_size = synthetic, real, items, batch_size
+
+    def __len__(self) -> int:
+        """Give the number of batches."""
+        return -(-len(self._items[0]) // self._batch_size)
+
+    def __getitem__(self, index: int) -> UnpairedBatch:
+        """Give one batch; the last may be smaller."""
+        part = slice(index * self._batch_size, (index + 1) * self._batch_size)
+        synthetic, real = (items[part] for items in self._items)
+        return _batch(self._synthetic, synthetic, self._real, real, np.random.default_rng((_PROBE, index)))
+
+
+class UnpairedDepth(L.LightningDataModule):
+    """Rendered and camera maps in equal numbers, of two stores.
+
+    Attributes:
+        codec: What the network's values mean; the unit is the camera's.
+        provenance: Path, digest and number of maps of both stores.
+    """
+
+    def __init__(
+        self,
+        synthetic: Path,
+        real: Path,
+        batch_size: int = 32,
+        seed: int = 0,
+        size: int | None = None,
+        probe_maps: int = 256,
+        tau: float = 0.05,
+        num_workers: int = 0,
+    ) -> None:
+        """Open both stores and refuse them where they do not fit together.
+
+        Args:
+            synthetic: Store of rendered maps.
+            real: Store of camera maps; labels in it are not looked at.
+            batch_size: Maps of each store in a batch.
+            seed: Seed of the batches.
+            size: Side of the maps in pixels that the recipe is made for; none takes what the stores hold.
+            probe_maps: Maps of each store that validation looks at and training never sees; a fifth of the store at
+                most.
+            tau: Network values above 1 - tau mean no reading (see `DepthCodec`).
+            num_workers: Processes that read ahead; 0 reads between updates.
+
+        Raises:
+            StoreError: The stores differ in size or cube, are of another size than wanted, or hold too few maps.
+            IncompleteStoreError: The writing of a store was interrupted.
+            DatasetNotFoundError: There is no store.
+        """
+        super().__init__()
+        self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
+        self._stores = DepthStore(synthetic), DepthStore(real)
+        for store in self._stores:
+            _check_store(store, size)
+        cube_mm = _common_cube(*self._stores)
+        self.codec = DepthCodec(self._stores[0].size, cube_mm, self._stores[1].depth_unit_mm, tau)
+        self.provenance = {
+            name: {"path": str(store.path), "digest": store.digest(), "maps": len(store)}
+            for name, store in zip(("synthetic", "real"), self._stores, strict=True)
+        }
+        probe = min(probe_maps, *(len(store) // 5 for store in self._stores))
+        orders = [np.random.default_rng((_SPLIT, len(store))).permutation(len(store)) for store in self._stores]
+        self._probe_items = orders[0][:probe], orders[1][:probe]
+        self._training_items = orders[0][probe:], orders[1][probe:]
+        self._maps: tuple[DepthMaps, DepthMaps] | None = None
+
+    def prepare_data(self) -> None:
+        """Decode both stores, once per machine."""
+        self._open()
+
+    def setup(self, stage: str) -> None:  # noqa: ARG002
+        """Open the decoded files."""
+        self._maps = self._open()
+
+    def training_batches(self, start: int = 0, rank: int = 0) -> TrainingBatches:
+        """Give the endless sequence of batches from one step on."""
+        maps = self._maps or self._open()
+        return TrainingBatches(
+            *maps, self._training_items, batch_size=self.batch_size, seed=self.seed, rank=rank, start=start
+        )
+
+    def train_dataloader(self) -> DataLoader[UnpairedBatch]:
+        """Load the training batches, beginning with the update that the trainer is about to do."""
+        trainer = self.trainer
+        start, rank = (trainer.global_step, trainer.global_rank) if trainer else (0, 0)
+        return self._loader(self.training_batches(start, rank))
+
+    def val_dataloader(self) -> DataLoader[UnpairedBatch]:
+        """Load the fixed probe."""
+        return self._loader(ProbeBatches(*(self._maps or self._open()), self._probe_items, self.batch_size))
+
+    def _open(self) -> tuple[DepthMaps, DepthMaps]:
+        synthetic, real = self._stores
+        digests = {name: entry["digest"] for name, entry in self.provenance.items()}
+        return (
+            DepthMaps(synthetic, self.codec, digests["synthetic"]),
+            DepthMaps(real, self.codec, digests["real"]),
+        )
+
+    def _loader(self, batches: Dataset[UnpairedBatch]) -> DataLoader[UnpairedBatch]:
+        workers = self.num_workers if isinstance(batches, IterableDataset) else 0
+        return DataLoader(
+            batches,
+            batch_size=None,
+            num_workers=workers,
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),
+        )
+
+
+def _batch(
+    synthetic: DepthMaps,
+    synthetic_items: NDArray[np.int64],
+    real: DepthMaps,
+    real_items: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> UnpairedBatch:
+    rendered, rendered_cube_mm = synthetic.network_depth(synthetic_items)
+    camera, camera_cube_mm = real.network_depth(real_items, rng)
+    return {
+        "synthetic": rendered,
+        "real": camera,
+        "synthetic_cube_mm": rendered_cube_mm,
+        "real_cube_mm": camera_cube_mm,
+    }
+
+
+def _check_store(store: DepthStore, size: int | None) -> None:
+    if len(store) < FEWEST_MAPS:
+        raise StoreError(f"{store.path} holds {len(store)} maps, wanted at least {FEWEST_MAPS} to train on.")
+    if size is not None and store.size != size:
+        raise StoreError(
+            f"{store.path} holds maps of {store.size} px, but this recipe wants {size} px (data.size). Render or "
+            f"prepare the set with --size {size}, or give --data.size {store.size}."
+        )
+    cubes = store.read("cube_mm")
+    if not (cubes > 0).all():
+        raise StoreError(
+            f"{store.path}: item {int(np.argmin(cubes))} has a cube of {cubes.min():g} mm, wanted > 0. "
+            "Make the set again."
+        )
+
+
+def _common_cube(synthetic: DepthStore, real: DepthStore) -> float | None:
+    """Give the cube that all maps share, none where items have their own; refuse sets at different scales."""
+    if synthetic.size != real.size:
+        raise StoreError(
+            f"{synthetic.path} holds maps of {synthetic.size} px and {real.path} of {real.size} px; wanted the same. "
+            f"Render with --size {real.size} (or with --like {real.path})."
+        )
+    cubes = [store.read("cube_mm") for store in (synthetic, real)]
+    typical = [float(np.median(cube)) for cube in cubes]
+    shared = all(np.allclose(cube, typical[0], atol=0.5) for cube in cubes)
+    # Sets whose items have their own cubes may differ a little; a set that is plainly of another scale may not.
+    varying = any(np.ptp(cube) > 0.5 for cube in cubes)
+    if not shared and not (varying and abs(typical[0] / typical[1] - 1) < 0.1):
+        raise StoreError(
+            f"{synthetic.path} has cubes of {typical[0]:g} mm and {real.path} of {typical[1]:g} mm (median); wanted "
+            "the same, or millimetres of noise would mean something else in each. Make one again with the other's "
+            "--cube-mm."
+        )
+    return typical[0] if shared else None

@@ -1,0 +1,77 @@
+"""Parts that the networks share.
+
+Depth here is the network's: (N, 1, H, W) in [-1, 1] of the crop cube, and +1, the far face, where there is no reading.
+Nothing normalises over the batch: what a map becomes must not depend on the maps beside it.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+NO_READING = 1.0
+"""The network value of a pixel without a reading (see `refiner.geometry.depth`)."""
+
+
+def is_reading(depth: Tensor) -> Tensor:
+    """Say which pixels hold a reading, for maps in which a missing one is exactly +1."""
+    return depth < NO_READING
+
+
+def extend_readings(depth: Tensor, reach_px: int) -> Tensor:
+    """Continue the nearest surface outwards over pixels without a reading.
+
+    Args:
+        depth: (N, 1, H, W).
+        reach_px: How far, in pixels along each axis.
+
+    Returns:
+        The same shape; pixels with a reading are unchanged, the others hold the smallest depth within reach, or +1.
+    """
+    if reach_px == 0:
+        return depth
+    # A square window is the row's minimum followed by the column's; shifted minima take a tenth of max_pool2d's time.
+    nearest = depth
+    for axis, margin in ((3, (reach_px, reach_px, 0, 0)), (2, (0, 0, reach_px, reach_px))):
+        padded, length = F.pad(nearest, margin, value=NO_READING), depth.shape[axis]
+        nearest = padded.narrow(axis, 0, length)
+        for shift in range(1, 2 * reach_px + 1):
+            nearest = torch.minimum(nearest, padded.narrow(axis, shift, length))
+    return torch.where(is_reading(depth), depth, nearest)
+
+
+def detail_channels(depth: Tensor, gain: float) -> Tensor:
+    """Stack a map with its compressed slopes, so that millimetres of noise are as visible as the silhouette.
+
+    Sensor noise is about 0.01 of the value range, the step at the silhouette about 1; without this a discriminator
+    sees the second alone. A slope s becomes tanh(gain s).
+
+    Args:
+        depth: (N, 1, H, W).
+        gain: Slope gain, per unit of network depth.
+
+    Returns:
+        (N, 3, H, W): depth, slope to the right, slope downwards; 0 beside a pixel without a reading, whose edge the
+        depth shows well enough, and in the last column or row.
+    """
+    reading = is_reading(depth)
+    slopes = []
+    for axis, margin in ((3, (0, 1, 0, 0)), (2, (0, 0, 0, 1))):
+        length = depth.shape[axis] - 1
+        both = reading.narrow(axis, 0, length) & reading.narrow(axis, 1, length)
+        slope = torch.tanh(gain * (depth.narrow(axis, 1, length) - depth.narrow(axis, 0, length)))
+        slopes.append(F.pad(slope * both, margin))
+    return torch.cat([depth, *slopes], dim=1)
+
+
+class ResidualBlock(nn.Module):
+    """The paper's ResNet block: convolution, ReLU, convolution, plus the input, ReLU."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, kernel, padding=kernel // 2)
+        self.second = nn.Conv2d(channels, channels, kernel, padding=kernel // 2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (N, channels, H, W) to the same shape."""
+        # In place, on results that no gradient needs: on a CPU fresh memory costs more than the arithmetic.
+        return self.second(self.first(features).relu_()).add_(features).relu_()

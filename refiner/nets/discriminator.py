@@ -1,0 +1,96 @@
+"""The discriminator: a fully convolutional network that judges every patch of a map by itself.
+
+It takes (N, 1, H, W) network depth ([-1, 1], +1 = no reading) and gives logits (N, classes, h, w): one judgement for
+each patch. Logits are never passed through an activation. No layer normalises over the batch, since real, fresh and
+historic maps meet in it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from refiner.nets.blocks import detail_channels
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer before the judgement.
+
+    Attributes:
+        kernel: Side of the kernel or of the pooling window.
+        stride: Step in pixels.
+        channels: Features of a convolution; none for max pooling.
+    """
+
+    kernel: int
+    stride: int = 1
+    channels: int | None = None
+
+
+HAND_LAYERS = (Layer(7, 4, 96), Layer(5, 2, 64), Layer(3, 2), Layer(3, 2, 32), Layer(1, 1, 32))
+EYE_LAYERS = (Layer(3, 2, 96), Layer(3, 2, 64), Layer(3, 1), Layer(3, 1, 32), Layer(1, 1, 32))
+
+
+class PatchDiscriminator(nn.Module):
+    """The paper's discriminator, its layers and its activation a setting.
+
+    Hands at 224 px: `HAND_LAYERS`, 178,050 parameters, 7 x 7 patches with padding "same" (5 x 5 with "valid").
+    Eyes at 35 x 55 px: `EYE_LAYERS`, 75,906 parameters, 9 x 14 patches. The paper names no activation between layers.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer] = HAND_LAYERS,
+        classes: int = 2,
+        padding: Literal["same", "valid"] = "same",
+        negative_slope: float = 0.0,
+        detail_gain: float = 0.0,
+    ) -> None:
+        """Build the network.
+
+        Args:
+            layers: All layers but the last.
+            classes: 2 for a softmax (class 1 = refined), 1 for a sigmoid or least squares (large = refined).
+            padding: "same" halves 224 px exactly down to 7 patches; "valid" pads nothing.
+            negative_slope: Of the rectifier between layers; 0 is ReLU.
+            detail_gain: Where > 0, slopes times this gain are judged beside the depth (see `detail_channels`).
+        """
+        super().__init__()
+        # A configuration file gives layers as plain dictionaries.
+        layers = tuple(layer if isinstance(layer, Layer) else Layer(**layer) for layer in layers)
+        self.settings: dict[str, Any] = {
+            "layers": [asdict(layer) for layer in layers],
+            "classes": classes,
+            "padding": padding,
+            "negative_slope": negative_slope,
+            "detail_gain": detail_gain,
+        }
+        self.classes, self.detail_gain = classes, detail_gain
+        features = 3 if detail_gain > 0 else 1
+        modules: list[nn.Module] = []
+        for layer in layers:
+            margin = layer.kernel // 2 if padding == "same" else 0
+            if layer.channels is None:
+                modules.append(nn.MaxPool2d(layer.kernel, layer.stride, margin))
+                continue
+            modules.append(nn.Conv2d(features, layer.channels, layer.kernel, layer.stride, margin))
+            modules.append(nn.LeakyReLU(negative_slope) if negative_slope else nn.ReLU())
+            features = layer.channels
+        self.body = nn.Sequential(*modules)
+        self.judge = nn.Conv2d(features, classes, 1)
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    def planes(self, depth: Tensor) -> Tensor:
+        """Give what the first layer sees of (N, 1, H, W): the depth, with its slopes where they are judged."""
+        return detail_channels(depth, self.detail_gain) if self.detail_gain > 0 else depth
+
+    def judge_planes(self, planes: Tensor) -> Tensor:
+        """Judge what `planes` gave; logits (N, classes, h, w) in float32."""
+        return self.judge(self.body(planes.contiguous(memory_format=torch.channels_last))).float()
+
+    def forward(self, depth: Tensor) -> Tensor:
+        """Judge (N, 1, H, W); logits (N, classes, h, w) in float32."""
+        return self.judge_planes(self.planes(depth))

@@ -1,0 +1,131 @@
+"""What happens beside the updates: checkpoints and sample sheets."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from refiner import viz
+from refiner.frameworks import lightning as L
+from refiner.nets.blocks import NO_READING
+from refiner.simgan.module import SimGAN
+
+_PICTURE_PX = 128
+"""Small maps are enlarged to about this in sample sheets."""
+
+
+class Checkpoints(L.pytorch.callbacks.Checkpoint):
+    """Writes `last.ckpt` at regular updates, after every validation and at the end; keeps the best few.
+
+    A checkpoint is judged by `ProbeNumbers.score`, which does not come from the discriminator in training. The best
+    are named update=NNNNNNN-score=X.XXXX.ckpt.
+    """
+
+    def __init__(self, every_n_updates: int = 100, keep: int = 2) -> None:
+        """Choose how often and how many.
+
+        Args:
+            every_n_updates: How often `last.ckpt` is written between validations.
+            keep: How many of the best are kept.
+        """
+        self.every_n_updates, self.keep = every_n_updates, keep
+        self.folder = Path("checkpoints")
+        self._best: list[tuple[float, str]] = []
+        self._saved_at = -1
+
+    @property
+    def last(self) -> Path:
+        """Give the place of the newest checkpoint."""
+        return self.folder / "last.ckpt"
+
+    def setup(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:  # noqa: ARG002
+        """Write into the folder of the run."""
+        self.folder = Path(trainer.log_dir or ".") / "checkpoints"
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """Save at regular updates."""
+        if trainer.global_step % self.every_n_updates == 0:
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Save, and keep it where it is among the best."""
+        if trainer.sanity_checking or not isinstance(pl_module, SimGAN) or pl_module.probe_numbers is None:
+            return
+        score = pl_module.probe_numbers.score
+        name = f"update={trainer.global_step:07d}-score={score:.4f}.ckpt"
+        worse = sorted([*self._best, (score, name)])[self.keep :]
+        self._best = sorted([*self._best, (score, name)])[: self.keep]
+        if (score, name) not in worse:
+            trainer.save_checkpoint(self.folder / name)
+        if trainer.is_global_zero:
+            for _, unwanted in worse:
+                (self.folder / unwanted).unlink(missing_ok=True)
+        self._save(trainer)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:  # noqa: ARG002
+        """Save the final state."""
+        if self._saved_at != trainer.global_step:
+            self._save(trainer)
+
+    def _save(self, trainer: L.Trainer) -> None:
+        self._saved_at = trainer.global_step
+        trainer.save_checkpoint(self.last)
+
+
+class SampleSheets(L.Callback):
+    """Shows the first maps of the fixed probe: rows synthetic | refined | difference | real."""
+
+    def __init__(self, maps: int = 8, difference_mm: float = 10.0) -> None:
+        """Choose what is shown.
+
+        Args:
+            maps: Columns of the sheet.
+            difference_mm: Change of depth at which the colours of the third row saturate.
+        """
+        self.maps, self.difference_mm = maps, difference_mm
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Draw the maps of the validation that has just ended."""
+        if not trainer.is_global_zero or not isinstance(pl_module, SimGAN) or pl_module.probe is None:
+            return
+        sheet = sample_sheet(*(part[: self.maps] for part in pl_module.probe), self.difference_mm)
+        for logger in trainer.loggers:
+            if isinstance(logger, L.pytorch.loggers.TensorBoardLogger):
+                logger.experiment.add_image("val/samples", sheet, trainer.global_step, dataformats="HWC")
+
+
+def sample_sheet(
+    synthetic: Tensor, refined: Tensor, real: Tensor, cube_mm: Tensor, difference_mm: float
+) -> NDArray[np.uint8]:
+    """Draw maps below each other, one column each.
+
+    Args:
+        synthetic: (n, 1, H, W) network depth, +1 = no reading.
+        refined: (n, 1, H, W).
+        real: (n, 1, H, W), of other hands.
+        cube_mm: (n,), sides of the synthetic maps' cubes.
+        difference_mm: Change of depth at which the third row saturates; grey where a reading is lost, gained or absent.
+
+    Returns:
+        (height, width, 3).
+    """
+    change_mm = ((refined - synthetic) * cube_mm.view(-1, 1, 1, 1) / 2).masked_fill(
+        (refined == NO_READING) | (synthetic == NO_READING), torch.nan
+    )
+    rows = [[_shade(map_) for map_ in maps] for maps in (synthetic, refined, real)]
+    rows.insert(2, [viz.colour_difference(map_[0].numpy(), difference_mm) for map_ in change_mm])
+    titles = ["synthetic", "refined", f"difference, +-{difference_mm:g} mm", "real"]
+    return viz.contact_sheet([[_enlarge(picture) for picture in row] for row in rows], titles)
+
+
+def _shade(depth: Tensor) -> NDArray[np.uint8]:
+    """Colour (1, H, W) over the whole cube, whose near face is 1 and far face 3 (0 means no reading)."""
+    return viz.colour_depth(torch.where(depth == NO_READING, 0.0, depth + 2)[0].numpy(), 1.0, 3.0)
+
+
+def _enlarge(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    factor = max(1, _PICTURE_PX // picture.shape[0])
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1)

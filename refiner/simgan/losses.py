@@ -1,0 +1,109 @@
+"""The losses of SimGAN (arXiv 1612.07828), pure functions of tensors.
+
+Class 1 is *refined* (the paper's "synthetic"), class 0 is *real*:
+
+    L_R = sum_i [ -log(1 - D(R(x_i)))  +  lambda |psi(R(x_i)) - psi(x_i)|_1 ]     (eq. 1 and 4: its target is real)
+    L_D = -sum_i log D(R(x_i))  -  sum_j log(1 - D(y_j))                         (eq. 2)
+
+Each is computed in float32 whatever the precision of the networks. Both reductions are offered because lambda means
+different things in them: with "sum" a loss is summed over patches (or pixels) and over the batch, as in the paper;
+with "mean" it is the average over them. For N_pixels and N_patches per map the two agree, up to a common factor, where
+
+    lambda_mean = lambda_sum N_pixels / N_patches.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Adversarial = Literal["cross_entropy", "sigmoid", "least_squares"]
+Psi = Literal["identity", "gradients", "local_mean"]
+Reduction = Literal["sum", "mean"]
+
+
+def classes_of(kind: Adversarial) -> int:
+    """Give the number of logits per patch that a loss needs."""
+    return 2 if kind == "cross_entropy" else 1
+
+
+def adversarial_loss(logits: Tensor, *, target_refined: bool, kind: Adversarial, reduction: Reduction) -> Tensor:
+    """Score a discriminator's logits against one class, the same for every patch.
+
+    Args:
+        logits: (N, classes, h, w), of any range; see `classes_of`.
+        target_refined: Whether the maps count as refined (class 1) or as real (class 0).
+        kind: "cross_entropy" is the paper's two-class softmax; "sigmoid" the same of one logit (large = refined);
+            "least_squares" is (logit - class)^2 / 2.
+        reduction: Over patches and batch.
+    """
+    logits = logits.float()
+    items, classes, height, width = logits.shape
+    if classes != classes_of(kind):
+        raise ValueError(f"The loss {kind!r} wants {classes_of(kind)} logits per patch, found {classes}.")
+    if kind == "cross_entropy":
+        # Straight on (N, classes, h, w): flattening NCHW to (-1, 2) would pair logits of different patches.
+        target = torch.full((items, height, width), int(target_refined), device=logits.device)
+        return F.cross_entropy(logits, target, reduction=reduction)
+    target = torch.full_like(logits, float(target_refined))
+    if kind == "sigmoid":
+        return F.binary_cross_entropy_with_logits(logits, target, reduction=reduction)
+    return F.mse_loss(logits, target, reduction=reduction) / 2
+
+
+def discriminator_accuracy(logits: Tensor, *, target_refined: bool, kind: Adversarial) -> Tensor:
+    """Give the share of patches that the discriminator puts in the given class."""
+    if kind == "cross_entropy":
+        says_refined = logits[:, 1] > logits[:, 0]
+    else:
+        says_refined = logits > (0 if kind == "sigmoid" else 0.5)
+    return (says_refined == target_refined).float().mean()
+
+
+def self_regularization_loss(refined: Tensor, synthetic: Tensor, *, psi: Psi, reduction: Reduction) -> Tensor:
+    """Score how far refining moved the maps: |psi(R(x)) - psi(x)|_1.
+
+    Args:
+        refined: (N, 1, H, W).
+        synthetic: (N, 1, H, W).
+        psi: "identity"; "gradients", differences between neighbours on both axes; "local_mean", the mean over 5 x 5.
+        reduction: Over pixels and batch; "mean" is the average of psi's entries.
+    """
+    change = refined.float() - synthetic.float()  # every psi here is linear
+    if psi == "identity":
+        terms = change.abs()
+    elif psi == "gradients":
+        across = (change[..., :, 1:] - change[..., :, :-1]).abs()
+        down = (change[..., 1:, :] - change[..., :-1, :]).abs()
+        terms = torch.cat([across.flatten(), down.flatten()])
+    else:
+        terms = F.avg_pool2d(change, 5, stride=1, padding=2, count_include_pad=False).abs()
+    return terms.sum() if reduction == "sum" else terms.mean()
+
+
+def gradient_penalty(logits: Tensor, inputs: Tensor) -> Tensor:
+    """Score how steep a discriminator is at real maps: R1 of Mescheder et al. (arXiv 1801.04406), per patch.
+
+        mean over the batch of |d(sum of a map's logits) / d(input)|^2 / patches
+
+    Args:
+        logits: (N, 1, h, w), of `inputs`, with a graph.
+        inputs: (N, channels, H, W), what the discriminator's first layer saw; requires a gradient.
+
+    Returns:
+        A number that has a gradient itself.
+    """
+    (slope,) = torch.autograd.grad(logits.sum(), inputs, create_graph=True)
+    return slope.float().square().sum() / (logits.shape[0] * logits.shape[2] * logits.shape[3])
+
+
+def lambda_for_mean(lambda_sum: float, pixels: int, patches: int) -> float:
+    """Convert a weight of summed losses to the weight that means the same between averaged losses.
+
+    Args:
+        lambda_sum: Weight of the summed self-regularisation beside the summed adversarial loss.
+        pixels: Pixels of a map.
+        patches: Patches that the discriminator judges in it.
+    """
+    return lambda_sum * pixels / patches

@@ -1,0 +1,219 @@
+"""SimGAN training: one `training_step` is one optimiser update, of the network whose turn it is.
+
+Logged at the number of updates done: `train/...` from the last update of each network (before its first, from what the
+untrained network says about the first batch), `val/...` after every validation and once before the first update.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
+from torch.optim.swa_utils import AveragedModel
+
+from refiner.errors import TrainingError
+from refiner.frameworks import lightning as L
+from refiner.geometry.depth import DepthCodec
+from refiner.nets.discriminator import PatchDiscriminator
+from refiner.simgan.checkpoint import describe_run, history_of_rank
+from refiner.simgan.history import RefinedHistory
+from refiner.simgan.losses import gradient_penalty
+from refiner.simgan.objective import Objective
+from refiner.simgan.probe import ProbeNumbers, as_decoded, probe_numbers
+from refiner.simgan.schedule import UpdateSchedule
+from refiner.types import UnpairedBatch
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+# Uses of one seed that must not share random numbers.
+_TRAINING_NOISE, _PROBE_NOISE = 0x6E7472, 0x6E7072
+
+
+class SimGAN(L.LightningModule):
+    """A refiner and a discriminator that train each other.
+
+    Attributes:
+        probe: (synthetic, refined, real) of the last validation, each (N, 1, H, W) as decoded, and the sides of the
+            synthetic maps' cubes in mm, (N,).
+        probe_numbers: What the last validation measured.
+    """
+
+    def __init__(
+        self,
+        refiner: nn.Module,
+        discriminator: PatchDiscriminator,
+        codec: DepthCodec,
+        optimizer_refiner: OptimizerFactory = lambda parameters: SGD(parameters, lr=2e-4),
+        optimizer_discriminator: OptimizerFactory = lambda parameters: SGD(parameters, lr=2e-4),
+        schedule: UpdateSchedule = UpdateSchedule(),  # noqa: B008 - frozen
+        objective: Objective = Objective(),  # noqa: B008 - frozen
+        history_maps: int = 400,
+        average_decay: float = 0.0,
+        learning_rate_drop_after: int | None = 600_000,
+        learning_rate_drop_factor: float = 0.25,
+        seed: int = 0,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            refiner: A network of `refiner.nets.refiner`.
+            discriminator: With as many classes as the loss wants.
+            codec: What the networks' values mean; from the data.
+            optimizer_refiner: Makes R's optimiser of its parameters.
+            optimizer_discriminator: Makes D's.
+            schedule: Whose turn it is.
+            objective: What the networks descend on.
+            history_maps: Capacity of the history of refined images (the paper's B).
+            average_decay: Of the running average of R's weights that validation and `refine` use; 0 keeps none. The
+                average is over the last 1 / (1 - decay) updates of R, fewer at the start.
+            learning_rate_drop_after: Updates after which both learning rates are multiplied by the factor.
+            learning_rate_drop_factor: See above.
+            seed: Seed of the noise input and of the history.
+        """
+        super().__init__()
+        self.automatic_optimization = False
+        self.refiner, self.discriminator, self.codec = refiner, discriminator, codec
+        self.schedule, self.objective = schedule, objective
+        self.learning_rate_drop = learning_rate_drop_after, learning_rate_drop_factor
+        self.seed = seed
+        self._optimizer_factories = optimizer_refiner, optimizer_discriminator
+        self.history = RefinedHistory(history_maps, seed)
+        self.refiner_average = AveragedModel(refiner, avg_fn=_ramped(average_decay)) if average_decay > 0 else None
+        if self.refiner_average is not None:
+            self.refiner_average.requires_grad_(False)
+        self._latest: dict[str, Any] = {}
+        self._probe_parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        self.probe: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+        self.probe_numbers: ProbeNumbers | None = None
+
+    @property
+    def trained_refiner(self) -> nn.Module:
+        """Give the refiner to use: the average where there is one."""
+        return self.refiner if self.refiner_average is None else self.refiner_average.module
+
+    def configure_optimizers(self) -> tuple[Optimizer, Optimizer]:
+        """Give R's optimiser, then D's."""
+        for_refiner, for_discriminator = self._optimizer_factories
+        return for_refiner(self.refiner.parameters()), for_discriminator(self.discriminator.parameters())
+
+    def training_step(self, batch: UnpairedBatch, batch_idx: int) -> None:  # noqa: ARG002
+        """Do one update."""
+        step, first = self.global_step, not self._latest
+        if first:
+            with torch.no_grad():
+                self._latest = self.refiner_losses(batch, step) | self.discriminator_losses(batch, step, None)
+        turn = 0 if self.schedule.updates_refiner(step) else 1
+        optimizer = self.optimizers()[turn]  # pyright: ignore[reportIndexIssue]
+        for group in optimizer.param_groups:
+            group["lr"] = optimizer.defaults["lr"] * self._learning_rate_factor(step)
+        with self.toggled_optimizer(optimizer):  # the other network's parameters take no gradient
+            loss, values = self.update_loss(batch, step)
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            optimizer.step()
+        if turn == 0 and self.refiner_average is not None:
+            self.refiner_average.update_parameters(self.refiner)
+        self._latest |= {name: value.detach() for name, value in values.items()}
+        self._latest["train/history/fill"] = self.history.fill
+        if first or (step + 1) % self.trainer.log_every_n_steps == 0:
+            self._log(self._latest, step + 1)
+
+    def update_loss(self, batch: UnpairedBatch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Give what update number `step` descends on, and the values to log.
+
+        Raises:
+            TrainingError: It is not finite.
+        """
+        phase = self.schedule.phase(step)
+        if self.schedule.updates_refiner(step):
+            values = self.refiner_losses(batch, step, alone=phase == "refiner_warmup")
+            loss = values["train/refiner/total"]
+        else:
+            values = self.discriminator_losses(batch, step, self.history)
+            loss = values["train/discriminator/real"] + values["train/discriminator/refined"]
+            if self.objective.penalizes(self.schedule.iteration(step)):
+                planes = self.discriminator.planes(batch["real"]).requires_grad_()
+                penalty = gradient_penalty(self.discriminator.judge_planes(planes), planes)
+                loss = loss + self.objective.penalty_weight * self.objective.penalty_every * penalty
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"The loss of update {step} ({phase}) is {loss.item()}, wanted a finite number. Continue from an "
+                "earlier checkpoint with lower learning rates, or without mixed precision (trainer.precision)."
+            )
+        return loss, values
+
+    def refiner_losses(self, batch: UnpairedBatch, step: int, *, alone: bool = False) -> dict[str, Tensor]:
+        """Give the parts of L_R; `alone` leaves out the adversarial one."""
+        refined = self._refine(self.refiner, batch["synthetic"], (_TRAINING_NOISE, self.seed, step, self.global_rank))
+        return self.objective.refiner_terms(refined, batch["synthetic"], None if alone else self.discriminator(refined))
+
+    def discriminator_losses(
+        self, batch: UnpairedBatch, step: int, history: RefinedHistory | None
+    ) -> dict[str, Tensor]:
+        """Give the parts of L_D; no gradient reaches R."""
+        with torch.no_grad():
+            key = _TRAINING_NOISE, self.seed, step, self.global_rank
+            refined = self._refine(self.refiner, batch["synthetic"], key)
+        if history is not None:
+            refined = history.exchange(refined)
+        return self.objective.discriminator_terms(self.discriminator(batch["real"]), self.discriminator(refined))
+
+    def validation_step(self, batch: UnpairedBatch, batch_idx: int) -> None:
+        """Refine held-out maps, always with the same noise."""
+        refined = self._refine(self.trained_refiner, batch["synthetic"], (_PROBE_NOISE, batch_idx))
+        maps = (
+            as_decoded(depth.float(), self.codec.tau).cpu() for depth in (batch["synthetic"], refined, batch["real"])
+        )
+        self._probe_parts.append((*maps, batch["synthetic_cube_mm"].cpu()))  # pyright: ignore[reportArgumentType]
+
+    def on_validation_epoch_end(self) -> None:
+        """Measure the held-out maps."""
+        synthetic, refined, real, cube_mm = (torch.cat(parts) for parts in zip(*self._probe_parts, strict=True))
+        self._probe_parts.clear()
+        self.probe = synthetic, refined, real, cube_mm
+        self.probe_numbers = numbers = probe_numbers(synthetic, refined, real, cube_mm, self.codec.tau)
+        values = {
+            "val/shift_mm": numbers.shift_mm,
+            "val/two_sample_accuracy": numbers.two_sample_accuracy,
+            "val/hole_rate_gap": numbers.hole_rate_gap,
+            "val/score": numbers.score,
+        }
+        self._log(values, self.global_step)
+        self.log_dict(values, logger=False)  # for callbacks that monitor them
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what resuming and refining need beside the weights."""
+        checkpoint |= describe_run(self)
+        checkpoint["latest"] = {name: float(value) for name, value in self._latest.items()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Continue the history and the logged values."""
+        self.history.load_state_dict(history_of_rank(checkpoint, self.global_rank))
+        self._latest = dict(checkpoint["latest"])
+
+    def _refine(self, network: nn.Module, depth: Tensor, key: tuple[int, ...]) -> Tensor:
+        shape: tuple[int, ...] = network.noise_shape(len(depth), *depth.shape[-2:])  # pyright: ignore[reportCallIssue]
+        if shape[1] == 0:
+            return network(depth)
+        noise = np.random.default_rng(key).standard_normal(shape, dtype=np.float32)
+        return network(depth, torch.from_numpy(noise).to(depth, non_blocking=True))
+
+    def _learning_rate_factor(self, step: int) -> float:
+        after, factor = self.learning_rate_drop
+        return factor if after is not None and step >= after else 1.0
+
+    def _log(self, values: dict[str, Any], step: int) -> None:
+        for logger in self.loggers:
+            logger.log_metrics({name: float(value) for name, value in values.items()}, step)
+
+
+def _ramped(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Give an exponential average that soon forgets its start: decay_n = min(decay, (1 + n) / (10 + n))."""
+
+    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        ramp = (1 + torch.as_tensor(count)) / (10 + torch.as_tensor(count))
+        return torch.lerp(averaged, current, (1 - ramp.clamp(max=decay)).to(current))
+
+    return average

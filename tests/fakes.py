@@ -1,0 +1,38 @@
+"""Small stores of balls before nothing, for tests that only need maps of the right kind."""
+
+from pathlib import Path
+
+import numpy as np
+
+from refiner.datasets.store import StoreWriter
+
+
+def write_balls(path, *, count=40, size=16, unit_mm=0.1, cube_mm=260.0, seed=0, noisy=False, complete=True):
+    """Write balls at about 700 mm; noisy ones have holes and a rough surface, as a camera's."""
+    rng = np.random.default_rng(seed)
+    v, u = np.mgrid[:size, :size]
+    maps = np.zeros((count, size, size), np.float32)
+    for map_ in maps:
+        centre, radius = rng.uniform(0.4, 0.6, 2) * size, rng.uniform(0.25, 0.4) * size
+        square = radius**2 - (u - centre[0]) ** 2 - (v - centre[1]) ** 2
+        map_[:] = np.where(square > 0, 720 - 3 * np.sqrt(np.maximum(square, 0)), 0)
+        if noisy:
+            map_[map_ > 0] += rng.normal(0, 3, int((map_ > 0).sum()))
+            map_[rng.random(map_.shape) < 0.1] = 0
+    store = StoreWriter(
+        path, count=count, size=size, depth_unit_mm=unit_mm, provenance={"command": "remake"}, arrays={}
+    )
+    for start, stop in store.missing():
+        n = stop - start
+        store.write(
+            start,
+            {
+                "depth": np.rint(maps[start:stop] / unit_mm).astype(np.uint16),
+                "camera": np.ones((n, 4), np.float32),
+                "centre_mm": np.tile(np.float32([0, 0, 700]), (n, 1)),
+                "cube_mm": np.full(n, cube_mm, np.float32),
+            },
+        )
+    if complete:
+        store.finish()
+    return Path(path)

@@ -1,0 +1,107 @@
+import pytest
+import torch
+
+from refiner.nets.refiner import PaperRefiner, ResidualRefiner
+
+
+def count(network):
+    return sum(weights.numel() for weights in network.parameters())
+
+
+def balls(items, size=16):
+    """Network depth of discs, +1 around them."""
+    v, u = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    radius = torch.hypot(u - size / 2, v - size / 2)
+    depth = torch.stack([torch.where(radius < 3 + i % 3, radius / 20 - 0.3 + 0.05 * i, 1.0) for i in range(items)])
+    return depth[:, None]
+
+
+def awake(network, seed=0):
+    """Give every weight a random value, so that the network is not the identity."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.copy_(0.3 * torch.randn(weights.shape, generator=generator))
+    return network
+
+
+def test_papers_parameter_counts():
+    assert count(PaperRefiner()) == 4_018_625
+    assert count(PaperRefiner(channels=64, blocks=4, kernel=3)) == 296_129
+
+
+def test_paper_refiner_against_a_forward_by_hand():
+    network, x = awake(PaperRefiner(channels=3, blocks=1, kernel=3)), balls(2)
+    weights = dict(network.named_parameters())
+
+    def convolve(name, features, padding):
+        return torch.conv2d(features, weights[f"{name}.weight"], weights[f"{name}.bias"], padding=padding)
+
+    first = torch.relu(convolve("first", x, 1))
+    inner = torch.relu(convolve("blocks.0.first", first, 1))
+    expected = convolve("last", torch.relu(first + convolve("blocks.0.second", inner, 1)), 0)
+    torch.testing.assert_close(network(x), expected)
+
+
+@pytest.mark.parametrize("fold", [1, 2, 4])
+@pytest.mark.parametrize("size", [16, 17])
+def test_residual_refiner_starts_as_the_identity(fold, size):
+    network, x = ResidualRefiner(channels=8, blocks=1, fold=fold, noise_channels=3), balls(3, size)
+    noise = torch.randn(network.noise_shape(3, size, size))
+    for training in (True, False):
+        torch.testing.assert_close(network.train(training)(x, noise), x, rtol=0, atol=0)
+
+
+def test_residual_refiner_cannot_break_labels():
+    network, x = awake(ResidualRefiner(channels=8, blocks=2, max_shift=0.1, reach_px=2)).eval(), balls(6)
+    y = network(x, torch.randn(network.noise_shape(6, 16, 16)))
+    assert y.min() >= -1
+    assert y.max() <= 1
+    both = (x < 1) & (y < 1)
+    assert (y - x)[both].abs().max() <= 0.1 + 1e-6
+    assert ((x < 1) & (y == 1)).any()  # some readings were taken away
+    assert ((x == 1) & (y < 1)).any()  # and some added,
+    near = torch.nn.functional.max_pool2d((x < 1).float(), 5, 1, 2) > 0
+    assert (y[~near] == 1).all()  # but none out of reach
+    assert torch.isfinite(y).all()
+
+
+def test_choice_of_readings_is_hard_and_has_a_gradient():
+    network, x = awake(ResidualRefiner(channels=8, blocks=1)), balls(4)
+    noise = torch.randn(network.noise_shape(4, 16, 16))
+    trained, used = network.train()(x, noise), network.eval()(x, noise)
+    torch.testing.assert_close(trained, used, rtol=0, atol=0)
+    network.train()(x, noise)[(x < 1)].sum().backward()
+    half = network.fold**2  # the first channels of the last layer shift, the others choose
+    assert network.last.bias.grad[half:].abs().min() > 0
+    assert network.last.bias.grad[:half].abs().min() > 0
+
+
+def test_noise_matters_and_is_an_input():
+    network, x = awake(ResidualRefiner(channels=8, blocks=1)).eval(), balls(2)
+    noise = torch.randn(network.noise_shape(2, 16, 16))
+    torch.testing.assert_close(network(x, noise), network(x, noise), rtol=0, atol=0)
+    assert not torch.equal(network(x, noise), network(x, 0 * noise))
+    torch.testing.assert_close(network(x), network(x, 0 * noise), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [PaperRefiner(4, 2, 3), ResidualRefiner(8, 2), ResidualRefiner(8, 1, 4, 0)],
+    ids=["paper", "fold2", "fold4"],
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_output_does_not_depend_on_batch_companions(network, training):
+    awake(network).train(training)
+    x = balls(4)
+    noise = torch.randn(network.noise_shape(4, 16, 16))
+    alone = torch.cat([network(x[i : i + 1], noise[i : i + 1]) for i in range(4)])
+    torch.testing.assert_close(network(x, noise), alone, rtol=0, atol=1e-4)  # float convolutions differ between shapes
+
+
+@pytest.mark.parametrize("network", [PaperRefiner(4, 2, 5), ResidualRefiner(8, 2, 4, 5, 0.1, 1, 3.0)])
+def test_settings_rebuild_the_network(network):
+    again = type(network)(**network.settings)
+    again.load_state_dict(network.state_dict())
+    assert again.settings == network.settings
+    assert again.noise_shape(2, 16, 16) == network.noise_shape(2, 16, 16)

@@ -1,0 +1,170 @@
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from refiner import __version__
+from refiner.errors import CheckpointError
+from refiner.geometry.depth import DepthCodec
+from refiner.nets.discriminator import Layer, PatchDiscriminator
+from refiner.nets.refiner import PaperRefiner, ResidualRefiner
+from refiner.simgan.checkpoint import (
+    FORMAT,
+    AtomicCheckpointIO,
+    check_resumable,
+    describe_run,
+    load_refiner,
+    read_checkpoint,
+    write_atomically,
+)
+from refiner.simgan.module import SimGAN
+
+
+class Loaded:
+    """Leaves a mark when unpickled."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("unpickled"),)
+
+
+def simgan(refiner=None, **settings):
+    discriminator = PatchDiscriminator([Layer(3, 2, 8)], classes=1)
+    return SimGAN(
+        refiner or ResidualRefiner(channels=8, blocks=1), discriminator, DepthCodec(16, 260.0, 1.0), **settings
+    )
+
+
+def save(model, path="c.ckpt"):
+    """Save a module as a trainer would, without one."""
+    model._trainer = type("Trainer", (), {"datamodule": None, "global_step": 12})()
+    checkpoint = {"state_dict": model.state_dict(), "global_step": 12}
+    model.on_save_checkpoint(checkpoint)
+    AtomicCheckpointIO().save_checkpoint(checkpoint, path)
+    return checkpoint
+
+
+@pytest.mark.parametrize(
+    "network", [ResidualRefiner(8, 1, noise_channels=4), ResidualRefiner(8, 1, 2, 0), PaperRefiner(4, 1, 3)]
+)
+def test_a_refiner_comes_back_as_it_was(network):
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.normal_(generator=torch.Generator().manual_seed(0))
+    save(simgan(network))
+    loaded = load_refiner("c.ckpt")
+    assert loaded.codec == DepthCodec(16, 260.0, 1.0)
+    assert loaded.noise_channels == network.noise_channels
+    assert loaded.noise_shape(3) == (network.noise_shape(3, 16, 16) if network.noise_channels else None)
+    assert loaded.facts["updates"] == 12
+    assert loaded.facts["version"] == __version__
+    assert not loaded.network.training
+    assert not any(weights.requires_grad for weights in loaded.network.parameters())
+    x = torch.rand(2, 1, 16, 16) * 2 - 1
+    noise = None if loaded.noise_shape(2) is None else torch.randn(loaded.noise_shape(2))
+    torch.testing.assert_close(loaded.network(x, noise), network.eval()(x, noise), rtol=0, atol=0)
+
+
+def test_the_running_average_is_preferred():
+    model = simgan(average_decay=0.9)
+    with torch.no_grad():
+        model.refiner_average.module.last.bias.fill_(0.25)
+    save(model)
+    assert (load_refiner("c.ckpt").network.last.bias == 0.25).all()
+    assert model.trained_refiner is model.refiner_average.module
+
+
+def test_what_a_checkpoint_says():
+    save(simgan())
+    checkpoint = torch.load("c.ckpt", weights_only=True)  # plain tensors, numbers and strings only
+    assert checkpoint["format"] == FORMAT
+    assert checkpoint["depth_refiner_version"] == __version__
+    assert checkpoint["depth_codec"] == {"size": 16, "cube_mm": 260.0, "unit_mm": 1.0, "tau": 0.05}
+    assert checkpoint["refiner"]["class"] == "ResidualRefiner"
+    assert set(checkpoint["history"][0]) == {"maps", "generator"}
+    assert not any("history" in name for name in checkpoint["state_dict"])  # not a buffer
+
+
+def make_junk(kind):
+    path = Path("junk.ckpt")
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps(Loaded()))
+    elif kind == "torch":
+        torch.save({"format": FORMAT, "state_dict": Loaded()}, path)
+    elif kind == "text":
+        path.write_text("hello")
+    elif kind == "empty":
+        path.touch()
+    elif kind == "cut":
+        save(simgan())
+        path.write_bytes(Path("c.ckpt").read_bytes()[:-500])
+    elif kind == "zeros":
+        path.write_bytes(bytes(4096))
+    elif kind == "other":
+        torch.save({"state_dict": {}, "pytorch-lightning_version": "2.6.6"}, path)
+    elif kind == "tensor":
+        torch.save(torch.zeros(3), path)
+    elif kind == "folder":
+        path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["pickle", "torch", "text", "empty", "cut", "zeros", "other", "tensor", "folder", "missing"]
+)
+def test_junk_is_refused_and_never_unpickled(kind):
+    path = make_junk(kind)
+    for read in (load_refiner, read_checkpoint, AtomicCheckpointIO().load_checkpoint):
+        with pytest.raises(CheckpointError, match=r"junk\.ckpt"):
+            read(path)
+    assert not Path("unpickled").exists()
+
+
+def test_unknown_networks_and_wrong_weights_are_refused():
+    checkpoint = save(simgan())
+    torch.save({**checkpoint, "refiner": {"class": "Other", "settings": {}}}, "other.ckpt")
+    with pytest.raises(CheckpointError, match="class 'Other'; this version knows PaperRefiner, ResidualRefiner"):
+        load_refiner("other.ckpt")
+    settings = {**checkpoint["refiner"]["settings"], "channels": 9}
+    torch.save({**checkpoint, "refiner": {"class": "ResidualRefiner", "settings": settings}}, "wrong.ckpt")
+    with pytest.raises(CheckpointError, match="do not fit the network it describes"):
+        load_refiner("wrong.ckpt")
+
+
+def test_a_run_is_not_continued_with_other_networks_or_another_codec():
+    checkpoint, path = save(simgan()), Path("c.ckpt")
+    check_resumable(checkpoint, simgan(), path)
+    with pytest.raises(CheckpointError, match="its refiner is"):
+        check_resumable(checkpoint, simgan(ResidualRefiner(channels=9, blocks=1)), path)
+    other = simgan()
+    other.codec = DepthCodec(16, 300.0, 1.0)
+    with pytest.raises(CheckpointError, match=r"its depth_codec is .*config\.yaml"):
+        check_resumable(checkpoint, other, path)
+
+
+def test_an_interrupted_write_leaves_the_old_file_whole(monkeypatch):
+    path = Path("folder/file")
+    write_atomically(path, lambda file: file.write(b"old"))
+
+    def fail(file):
+        file.write(b"ne")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, fail)
+    assert path.read_bytes() == b"old"
+    assert [path.name for path in path.parent.iterdir()] == ["file"]
+    order = []
+    monkeypatch.setattr(os, "fsync", lambda _: order.append("sync"))
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: (order.append("replace"), replace(a, b)))
+    write_atomically(path, lambda file: file.write(b"new"))
+    assert order == ["sync", "replace", "sync"]  # content, name, folder
+    assert path.read_bytes() == b"new"
+
+
+def test_describing_needs_no_data_module():
+    model = simgan()
+    model._trainer = type("Trainer", (), {"datamodule": None})()
+    assert describe_run(model)["data"] == {}

@@ -1,0 +1,126 @@
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from refiner.simgan.losses import (
+    adversarial_loss,
+    discriminator_accuracy,
+    gradient_penalty,
+    lambda_for_mean,
+    self_regularization_loss,
+)
+
+REDUCTIONS = ["sum", "mean"]
+
+
+def test_cross_entropy_against_the_paper_by_hand():
+    # One map, patches with P(refined) = 3/4 and 1/4: L_D of a refined map is -log 3/4 - log 1/4.
+    logits = torch.tensor([[0.0, 0.0], [math.log(3), -math.log(3)]]).view(1, 2, 1, 2)
+    as_refined = adversarial_loss(logits, target_refined=True, kind="cross_entropy", reduction="sum")
+    assert as_refined.item() == pytest.approx(-math.log(3 / 4) - math.log(1 / 4))
+    as_real = adversarial_loss(logits, target_refined=False, kind="cross_entropy", reduction="mean")
+    assert as_real.item() == pytest.approx((-math.log(1 / 4) - math.log(3 / 4)) / 2)
+    assert discriminator_accuracy(logits, target_refined=True, kind="cross_entropy") == 0.5
+
+
+def test_classes_are_not_mixed_with_positions():
+    # Every patch is surely refined. `logits.view(-1, 2)` would pair the same class of neighbouring patches: log 2 each.
+    logits = torch.stack([torch.full((2, 3), -9.0), torch.full((2, 3), 9.0)])[None].repeat(4, 1, 1, 1)
+    assert adversarial_loss(logits, target_refined=True, kind="cross_entropy", reduction="mean").item() < 1e-6
+    assert discriminator_accuracy(logits, target_refined=True, kind="cross_entropy") == 1
+    wrong = F.cross_entropy(logits.view(-1, 2), torch.ones(24, dtype=torch.long))
+    assert wrong.item() == pytest.approx(math.log(2))
+
+
+def test_sigmoid_is_the_cross_entropy_of_the_logits_difference():
+    torch.manual_seed(0)
+    two = torch.randn(3, 2, 4, 5)
+    one = two[:, 1:] - two[:, :1]
+    for refined in (True, False):
+        for reduction in REDUCTIONS:
+            a = adversarial_loss(two, target_refined=refined, kind="cross_entropy", reduction=reduction)
+            b = adversarial_loss(one, target_refined=refined, kind="sigmoid", reduction=reduction)
+            torch.testing.assert_close(a, b)
+
+
+def test_least_squares_by_hand():
+    logits = torch.tensor([0.0, 2.0]).view(1, 1, 1, 2)
+    assert adversarial_loss(logits, target_refined=True, kind="least_squares", reduction="sum") == 1.0
+    assert adversarial_loss(logits, target_refined=False, kind="least_squares", reduction="mean") == 1.0
+    assert discriminator_accuracy(logits, target_refined=True, kind="least_squares") == 0.5
+
+
+@pytest.mark.parametrize("kind", ["cross_entropy", "sigmoid", "least_squares"])
+def test_sum_is_mean_times_patches_and_batch(kind):
+    torch.manual_seed(0)
+    logits = torch.randn(5, 2 if kind == "cross_entropy" else 1, 7, 7)
+    total, mean = (adversarial_loss(logits, target_refined=False, kind=kind, reduction=r) for r in REDUCTIONS)
+    torch.testing.assert_close(total, mean * 5 * 49)
+
+
+def test_wrong_number_of_classes_is_refused():
+    with pytest.raises(ValueError, match="wants 1 logits per patch, found 2"):
+        adversarial_loss(torch.zeros(1, 2, 3, 3), target_refined=True, kind="sigmoid", reduction="sum")
+
+
+def test_gradient_for_surely_wrong_logits_does_not_vanish():
+    # The refiner's term is -log(1 - D), not log D: where D is sure of "refined", the gradient is 1.
+    logits = torch.tensor([-30.0, 30.0]).view(1, 2, 1, 1).requires_grad_()
+    adversarial_loss(logits, target_refined=False, kind="cross_entropy", reduction="sum").backward()
+    torch.testing.assert_close(logits.grad.flatten(), torch.tensor([-1.0, 1.0]))
+
+
+def test_self_regularization_by_hand():
+    x = torch.zeros(1, 1, 2, 2)
+    y = torch.tensor([[1.0, 0.0], [-2.0, 0.0]]).view(1, 1, 2, 2)
+    assert self_regularization_loss(y, x, psi="identity", reduction="sum") == 3
+    assert self_regularization_loss(y, x, psi="identity", reduction="mean") == 0.75
+    # Differences to the right 1 and 2, downwards 3 and 0.
+    assert self_regularization_loss(y, x, psi="gradients", reduction="sum") == 6
+    assert self_regularization_loss(y, x, psi="gradients", reduction="mean") == 1.5
+    # Every 5 x 5 window holds the whole map, whose mean is -1/4.
+    assert self_regularization_loss(y, x, psi="local_mean", reduction="sum") == 1
+    assert self_regularization_loss(y, x, psi="local_mean", reduction="mean") == 0.25
+
+
+def test_psi_forgives_what_it_should():
+    torch.manual_seed(0)
+    x = torch.rand(2, 1, 12, 12)
+    checks = torch.tensor([[0.1, -0.1], [-0.1, 0.1]]).repeat(6, 6)
+    assert self_regularization_loss(x + 0.5, x, psi="gradients", reduction="mean").item() == pytest.approx(0, abs=1e-6)
+    fine = self_regularization_loss(x + checks, x, psi="local_mean", reduction="mean").item()
+    assert fine < 0.1 * self_regularization_loss(x + checks, x, psi="identity", reduction="mean").item()
+
+
+def test_lambda_conversion_makes_sums_and_means_proportional():
+    torch.manual_seed(0)
+    refined, synthetic, logits = torch.rand(3, 1, 16, 16), torch.rand(3, 1, 16, 16), torch.randn(3, 2, 4, 4)
+    totals = []
+    for reduction, weight in (("sum", 0.01), ("mean", lambda_for_mean(0.01, 256, 16))):
+        adversarial = adversarial_loss(logits, target_refined=False, kind="cross_entropy", reduction=reduction)
+        change = self_regularization_loss(refined, synthetic, psi="identity", reduction=reduction)
+        totals.append(adversarial + weight * change)
+    torch.testing.assert_close(totals[0], totals[1] * 3 * 16)
+    assert lambda_for_mean(1.0, 224 * 224, 49) == 1024  # hands, padding "same"
+    assert lambda_for_mean(1.0, 224 * 224, 25) == pytest.approx(2007, abs=0.1)  # hands, no padding
+    assert lambda_for_mean(1.0, 35 * 55, 126) == pytest.approx(15.3, abs=0.03)  # eyes
+
+
+def test_losses_are_float32_under_mixed_precision():
+    half = torch.full((1, 2, 4, 4), 300.0, dtype=torch.float16)
+    assert adversarial_loss(half, target_refined=True, kind="cross_entropy", reduction="sum").dtype == torch.float32
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = self_regularization_loss(half + 1, half, psi="identity", reduction="sum")
+    assert loss.dtype == torch.float32
+
+
+def test_gradient_penalty_by_hand():
+    # Logits w x at both pixels of each of three maps: the sum's slope is w at each of 2 pixels, over 2 patches.
+    w = torch.tensor(3.0, requires_grad=True)
+    inputs = torch.rand(3, 1, 1, 2, requires_grad=True)
+    penalty = gradient_penalty(w * inputs, inputs)
+    assert penalty.item() == pytest.approx(9.0)
+    penalty.backward()
+    assert w.grad.item() == pytest.approx(6.0)  # a penalty that can be descended on

@@ -1,0 +1,92 @@
+import pytest
+import torch
+
+from refiner.simgan.probe import ProbeNumbers, as_decoded, depth_shift_mm, hole_rate, probe_numbers, two_sample_accuracy
+
+
+def discs(items, size=32, seed=0):
+    """Tilted discs of various places, +1 around them."""
+    generator = torch.Generator().manual_seed(seed)
+    v, u = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    place = 16 + 4 * torch.rand((items, 2, 1, 1), generator=generator)
+    inside = torch.hypot(u - place[:, 0], v - place[:, 1]) < 9
+    return torch.where(inside, 0.02 * (u - place[:, 0]) - 0.1, torch.ones(()))[:, None]
+
+
+def test_decoding_in_network_values():
+    values = torch.tensor([-1.2, -1.0, 0.0, 0.94, 0.96, 1.0, 1.3])
+    torch.testing.assert_close(as_decoded(values, 0.05), torch.tensor([-1.0, -1.0, 0.0, 0.94, 1.0, 1.0, 1.0]))
+
+
+def test_shift_is_over_pixels_that_stay_readings():
+    synthetic = torch.tensor([0.0, 0.5, 1.0, 0.2]).view(1, 1, 2, 2)
+    refined = torch.tensor([0.1, 1.0, 0.0, 0.2]).view(1, 1, 2, 2)
+    # The first moved by 0.1 half cubes of 100 mm, the last by nothing; one was lost and one gained.
+    assert depth_shift_mm(synthetic, refined, torch.tensor([200.0])) == pytest.approx(5.0)
+    assert depth_shift_mm(synthetic, torch.ones(1, 1, 2, 2), torch.tensor([200.0])) == 0
+
+
+def test_shift_uses_each_maps_own_cube():
+    synthetic, refined = torch.zeros(2, 1, 2, 2), torch.full((2, 1, 2, 2), 0.1)
+    assert depth_shift_mm(synthetic, refined, torch.tensor([200.0, 400.0])) == pytest.approx(15.0)
+
+
+def test_holes_are_what_readings_enclose():
+    depth = torch.ones(1, 1, 7, 7)
+    depth[..., 1:6, 1:6] = 0.0
+    assert hole_rate(depth) == 0
+    depth[..., 3, 3] = 1.0
+    assert hole_rate(depth) == pytest.approx(1 / 25)
+    depth[..., 2, 2] = 1.0  # beside the first along a diagonal, still enclosed
+    assert hole_rate(depth) == pytest.approx(2 / 25)
+    depth[..., 2, 0:2] = 1.0  # a gap to the left opens it to the background
+    assert hole_rate(depth) == pytest.approx(1 / 23)
+
+
+def test_holes_at_the_border_are_open_and_an_empty_map_has_none():
+    depth = torch.zeros(1, 1, 4, 4)
+    depth[..., 0, 2] = 1.0
+    assert hole_rate(depth) == 0
+    assert hole_rate(torch.ones(2, 1, 4, 4)) == 0
+
+
+def test_maps_of_one_kind_are_not_told_apart():
+    assert two_sample_accuracy(discs(200), discs(200, seed=1)) == pytest.approx(0.5, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        lambda maps, noise: torch.where(maps < 1, maps + 0.01 * noise, maps),  # 1.3 mm of noise
+        lambda maps, noise: torch.where(noise > 2, torch.ones(()), maps),  # 2 % holes
+    ],
+    ids=["noise", "holes"],
+)
+def test_what_a_camera_does_is_seen(camera):
+    maps = discs(100, seed=1)
+    noise = torch.randn(maps.shape, generator=torch.Generator().manual_seed(2))
+    assert two_sample_accuracy(discs(100), camera(maps, noise)) > 0.7
+
+
+def test_the_same_maps_give_the_same_number_and_no_global_randomness():
+    state = torch.get_rng_state()
+    assert two_sample_accuracy(discs(20), discs(20, seed=1)) == two_sample_accuracy(discs(20), discs(20, seed=1))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_hand_that_vanished_is_told_apart():
+    assert two_sample_accuracy(torch.ones(8, 1, 32, 32), discs(8)) == 1
+
+
+def test_numbers_of_a_refiner_that_does_nothing():
+    real = discs(60, seed=1)
+    real[:, :, 16, 16] = 1.0
+    numbers = probe_numbers(discs(60), discs(60), real, torch.full((60,), 260.0), 0.05)
+    assert numbers.shift_mm == 0
+    assert numbers.hole_rate_gap == pytest.approx(-1 / (81 * 3.14), rel=0.1)  # too few holes: negative
+    assert numbers.two_sample_accuracy > 0.6
+
+
+def test_score_prefers_realism_but_not_at_the_price_of_labels():
+    score = [ProbeNumbers(shift, accuracy, 0.0).score for shift, accuracy in ((1, 0.9), (1, 0.6), (1, 0.4), (9, 0.5))]
+    assert score == pytest.approx([0.4, 0.1, 0.1, 0.6])
