@@ -1,0 +1,1 @@
+"""The command `refiner`: one file a verb, one table of verbs."""

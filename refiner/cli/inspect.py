@@ -1,0 +1,100 @@
+"""`refiner inspect`: say what a dataset holds and whether it is whole."""
+
+import sys
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from refiner.datasets.store import DepthStore
+
+SHEET_ITEMS = 48
+SHOWN_DOUBTS = 20
+
+
+def inspect(
+    dataset: str, *, sheet: str | None = None, labels: bool = False, json: bool = False, overwrite: bool = False
+) -> int:
+    """Say what a dataset holds and whether it is whole; exit with status 1 where it is not.
+
+    Args:
+        dataset: The dataset (NAME.zarr); an incomplete one is inspected too.
+        sheet: Write a contact sheet of maps spread over the set to this PNG file.
+        labels: Draw the joints on the sheet, and list the doubtful labels: bone lengths that stray, joints before the
+            surface, jumps between frames.
+        json: Print the whole report as JSON.
+        overwrite: Replace the sheet where it exists.
+    """
+    from refiner.datasets.inspection import inspect_store
+    from refiner.datasets.store import DepthStore
+    from refiner.errors import OutputExistsError
+
+    if sheet is not None and Path(sheet).exists() and not overwrite:
+        raise OutputExistsError(f"{sheet} exists. Give another name, or --overwrite.")
+    store = DepthStore(dataset, allow_incomplete=True)
+    report = inspect_store(store)
+    if sheet is not None and len(store):
+        write_sheet(store, Path(sheet), labels=labels)
+    if json:
+        print(dumps(report, indent=2))
+    else:
+        print("\n".join(_lines(report, labels=labels)))
+        if sheet is not None and len(store):
+            print(f"{sheet}: contact sheet of {min(SHEET_ITEMS, len(store))} maps")
+    for problem in report["problems"]:
+        print(f"{dataset}: {problem}", file=sys.stderr)
+    return 1 if report["problems"] else 0
+
+
+def write_sheet(store: "DepthStore", path: Path, *, labels: bool, items: int = SHEET_ITEMS) -> None:
+    """Write maps spread over the set as one picture, near = warm, far = cold, no reading = grey."""
+    from refiner import viz
+    from refiner.datasets.inspection import read_items, sheet_items
+    from refiner.geometry.camera import project
+    from refiner.geometry.depth import to_mm
+
+    chosen = sheet_items(len(store), items)
+    pictures, titles = [], []
+    for item in chosen:
+        row = {name: read_items(store, name, [item])[0] for name in store.names}
+        half = float(row["cube_mm"]) / 2
+        z = float(row["centre_mm"][2])
+        picture = viz.colour_depth(to_mm(row["depth"], store.depth_unit_mm), z - half, z + half)
+        if labels and store.skeleton is not None:
+            uv = project(row["joints_mm"], row["camera"])
+            picture = viz.draw_skeleton(picture, uv, store.skeleton, row.get("visible"))
+        pictures.append(picture)
+        titles.append(str(item))
+    viz.save_png(path, viz.contact_sheet(pictures, titles=titles, columns=8))
+
+
+def _lines(report: dict[str, Any], *, labels: bool) -> list[str]:
+    distance, cube = report["distance_mm"], report["cube_mm"]
+    lines = [
+        f"{report['path']}: {report['items']} maps of {report['size_px']} px, {report['depth_unit_mm']:g} mm a step"
+    ]
+    if report["depth_mm"]:
+        low, high = report["depth_mm"]
+        lines += [
+            f"depth      {low:.0f} to {high:.0f} mm, {report['pixels_with_a_reading']:.1%} of pixels have a reading",
+            f"distance   {distance['min']:.0f} to {distance['max']:.0f} mm, median {distance['median']:.0f}",
+            f"cube       {cube['min']:g} to {cube['max']:g} mm",
+        ]
+    lines.append(f"arrays     {', '.join(report['arrays'])}")
+    if "skeleton" in report:
+        lines.append(
+            f"labels     {report['skeleton']}, {report['joints']} joints, {report['labelled_items']} items whole"
+        )
+        doubts = report["doubtful_labels"]
+        lines.append(f"doubtful   {len(doubts)} labels of {len({doubt['item'] for doubt in doubts})} items")
+        if labels:
+            lines += [f"  item {d['item']:>6}  {d['joint']:<10} {d['reason']}, {d['value_mm']:.0f} mm"
+                      for d in doubts[:SHOWN_DOUBTS]]  # fmt: skip
+            if len(doubts) > SHOWN_DOUBTS:
+                lines.append(f"  and {len(doubts) - SHOWN_DOUBTS} more: --json lists them all")
+    if "sequences" in report:
+        lines.append(f"sequences  {report['sequences']}")
+    if command := report["provenance"].get("command"):
+        lines.append(f"made by    {command}")
+    lines.append("whole" if not report["problems"] else "NOT WHOLE")
+    return lines

@@ -1,0 +1,180 @@
+"""The verb `prepare`: from a recording to a dataset of hand crops."""
+
+import hashlib
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Literal
+
+from refiner.errors import OutputExistsError, UsageError
+
+NAMED = 10
+"""So many left-out frames are named on the terminal; the report names all."""
+SUSPICIOUS_MM = 2500.0
+"""Hands farther away than this are more likely a wrong depth unit."""
+
+
+def prepare(
+    src: str,
+    out: str,
+    *,
+    layout: Literal["folder"] = "folder",
+    camera: str | None = None,
+    depth_unit_mm: float | None = None,
+    size: int = 128,
+    cube_mm: float = 260.0,
+    range: str | None = None,
+    roi: str | None = None,
+    centres: str | None = None,
+    hand: Literal["right", "left"] | None = None,
+    on_error: Literal["skip", "stop"] = "skip",
+    overwrite: bool = False,
+) -> None:
+    """Find the hand in each depth map of a recording, cut it out and store it.
+
+    The hand is taken to be the nearest thing to the camera of a hand's size; where it is not, narrow the search with
+    --range or --roi, or say where the hands are with --centres. Frames without a hand and files that cannot be read
+    are left out, counted, and named in NAME.prepare.json beside the dataset. The same command goes on after an
+    interruption.
+
+    Args:
+        src: Folder of depth maps (PNG or TIFF of 16 bits or float, NPY), subfolders included: one sequence a folder,
+            its frames in natural order of their names. A camera.json in a folder, with the keys fx, fy, cx, cy and
+            perhaps depth_unit_mm, holds for it and the folders below.
+        out: The dataset to write, NAME.zarr.
+        layout: How the recording is laid out.
+        camera: fx,fy,cx,cy in pixels; overrides camera.json. Without either, a Kinect v1 (575 px) is assumed that
+            looks at the middle of each image.
+        depth_unit_mm: Millimetres in one unit of the files' numbers; overrides camera.json. Without either, 1.
+        size: Side of the stored crops in pixels.
+        cube_mm: Side of the cube around the hand; an adult's hand fits in 260.
+        range: near,far in mm: nothing nearer or farther is taken for the hand.
+        roi: x,y,w,h in pixels: the hand is looked for in this part of the image.
+        centres: Text file with `relative/path u v z` a line: hand centres in pixels and mm, used as they stand;
+            frames that are not listed are left out.
+        hand: Stored with every map as its side. Left hands are stored as they are, not mirrored.
+        on_error: What to do with a file that cannot be read.
+        overwrite: Replace what lies at OUT.
+    """
+    import numpy as np
+
+    from refiner.cli.progress import Progress
+    from refiner.datasets.centres import read_centres
+    from refiner.datasets.layouts import ASSUMED_FOCAL_PX, LAYOUTS
+    from refiner.datasets.prepare import find_hands, write_crops
+    from refiner.datasets.store import provenance
+
+    given_camera = _numbers("--camera", camera, "fx,fy,cx,cy", [True, True, False, False])
+    near_far = _numbers("--range", range, "near,far", [False, True])
+    region = _numbers("--roi", roi, "x,y,w,h", [False, False, True, True])
+    _check(near_far is None or 0 <= near_far[0] < near_far[1], "--range", range, "near,far in mm with near < far")
+    _check(region is None or all(n == int(n) for n in region), "--roi", roi, "x,y,w,h in whole pixels")
+    _check(depth_unit_mm is None or 0 < depth_unit_mm < 1e4, "--depth-unit-mm", depth_unit_mm, "mm above 0")
+    _check(8 <= size <= 4096, "--size", size, "8 to 4096 pixels")
+    _check(0 < cube_mm < 1e4, "--cube-mm", cube_mm, "mm above 0")
+    _check(centres is None or (range is None and roi is None), "--centres", centres, "no --range or --roi beside it")
+    recording, target = Path(src), Path(out)
+    _require_writable(target, overwrite)
+
+    frames = LAYOUTS[layout](recording, given_camera, depth_unit_mm)  # pyright: ignore[reportArgumentType]
+    assumed = sum(frame.camera is None for frame in frames)
+    if assumed:
+        _say(
+            f"no camera is known for {assumed} of {len(frames)} maps: a Kinect v1 is assumed, focal length "
+            f"{ASSUMED_FOCAL_PX:g} px, principal point in the middle of each image (--camera or camera.json tells it)"
+        )
+    with Progress(len(frames), "frames searched") as progress:
+        hands = find_hands(
+            frames,
+            cube_mm=cube_mm,
+            near_far_mm=near_far,  # pyright: ignore[reportArgumentType]
+            roi=region and tuple(int(n) for n in region),  # pyright: ignore[reportArgumentType]
+            centres=read_centres(Path(centres)) if centres else None,
+            on_error=on_error,
+            on_progress=progress.update,
+        )
+    usual_mm = float(np.median([centre[2] for centre in hands.centres_mm]))
+    if not usual_mm < SUSPICIOUS_MM:
+        _say(f"the hands lie at {usual_mm / 1000:.1f} m (median): is --depth-unit-mm right?")
+    cameras, focal_lengths = set(hands.cameras), {camera[:2] for camera in hands.cameras}
+    configuration = {
+        "layout": layout,
+        "camera": list(cameras.pop()) if len(cameras) == 1 else None,
+        "focal_px": list(focal_lengths.pop()) if len(focal_lengths) == 1 else None,
+        "camera_assumed": assumed > 0,
+        "size": size,
+        "cube_mm": cube_mm,
+        "range_mm": near_far,
+        "roi_px": region,
+        "centres_sha256": centres and hashlib.sha256(Path(centres).read_bytes()).hexdigest(),
+        "hand": hand,
+        "frames": len(frames),
+        "no_hand": len(hands.no_hand),
+        "unreadable": len(hands.unreadable),
+    }
+    options = {
+        "layout": layout, "camera": camera, "depth-unit-mm": depth_unit_mm, "size": size, "cube-mm": cube_mm,
+        "range": range, "roi": roi, "centres": centres, "hand": hand, "on-error": on_error,
+    }  # fmt: skip
+    words = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
+    command = shlex.join(["refiner", "prepare", src, out, *words])
+    with Progress(len(hands), "maps written") as progress:
+        write_crops(
+            target,
+            hands,
+            cube_mm=cube_mm,
+            size=size,
+            side=None if hand is None else ("right", "left").index(hand),
+            provenance=provenance(command, configuration, None, []),
+            overwrite=overwrite,
+            on_progress=progress.update,
+        )
+    report = target.with_suffix(".prepare.json")
+    left_out = {"no_hand": hands.no_hand, "unreadable": hands.unreadable}
+    report.write_text(json.dumps({"written": len(hands), "frames": len(frames), **left_out}, indent=1) + "\n")
+    _name("no hand in", hands.no_hand, len(frames), report)
+    _name("cannot read", list(hands.unreadable), len(frames), report)
+    print(f"wrote {out}: {len(hands)} maps of {len(frames)} frames")
+
+
+def _numbers(option: str, text: str | None, wanted: str, positive: list[bool]) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        numbers = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        numbers = ()
+    good = len(numbers) == len(positive) and all(
+        abs(n) < float("inf") and (n > 0 or not above) for n, above in zip(numbers, positive, strict=True)
+    )
+    _check(good, option, text, f"{len(positive)} numbers {wanted}")
+    return numbers
+
+
+def _check(good: bool, option: str, found: object, wanted: str) -> None:
+    if not good:
+        raise UsageError(f"{option}: found {found}, wanted {wanted}. See `refiner prepare --help`.")
+
+
+def _require_writable(target: Path, overwrite: bool) -> None:
+    """Refuse an output that could not be written, before hours are spent on finding hands."""
+    from refiner.datasets.store import DepthStore
+
+    above = next(folder for folder in target.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        what = "a folder without leave to write in it" if above.is_dir() else "a file"
+        raise UsageError(f"{target} cannot be written: {above} is {what}. Give another place.")
+    if (target / "zarr.json").exists() and not overwrite and DepthStore(target, allow_incomplete=True).complete:
+        raise OutputExistsError(f"{target} exists and is complete. Give another name, or --overwrite.")
+
+
+def _name(what: str, sources: list[str], total: int, report: Path) -> None:
+    if sources:
+        shown = ", ".join(sources[:NAMED]) + (f" and {len(sources) - NAMED} more" if len(sources) > NAMED else "")
+        _say(f"{what} {len(sources)} of {total} frames, left out: {shown} (all in {report})")
+
+
+def _say(text: str) -> None:
+    print(f"refiner prepare: {text}", file=sys.stderr)

@@ -1,0 +1,161 @@
+"""`refiner render`: render posed hands with exact labels."""
+
+import shlex
+import sys
+
+from refiner.cli.progress import Progress
+
+
+def render(
+    out: str,
+    *,
+    count: int | None = None,
+    seed: int = 0,
+    size: int | None = None,
+    sensor: str | None = None,
+    like: str | None = None,
+    poses: str | None = None,
+    camera: str | None = None,
+    distance_mm: str | None = None,
+    cube_mm: float | None = None,
+    hand: str | None = None,
+    shadow: str = "left",
+    workers: int | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Render posed hands with exact labels.
+
+    Item i of a seed is the same bytes for every count and number of workers. An interrupted run is continued by the
+    same command.
+
+    Args:
+        out: The dataset to write (NAME.zarr).
+        count: Number of maps; 1000, or as many as --poses has.
+        seed: Seed of everything that is drawn.
+        size: Side of the maps in pixels; that of --like or --poses, else 128.
+        sensor: Analytic camera noise: structured-light (first Kinect) or tof (second Kinect). Without it maps are
+            clean, in steps of 0.1 mm; with it in steps of 1 mm.
+        like: A set of camera maps (NAME.zarr). Its camera, size, cubes, distances, places and share of left hands are
+            taken.
+        poses: A set with poses of the hand model (NAME.zarr), rendered in its place instead of drawn hands. Maps
+            beyond its number show its hands again from drawn views.
+        camera: kinect1, kinect2, sr305, or fx,fy,cx,cy with or without ,width,height in pixels. Else that of --like or
+            --poses, else kinect2 with --sensor tof and kinect1 otherwise.
+        distance_mm: Least and greatest distance of the palm: near,far; 450,900 where there is no --like.
+        cube_mm: Side of the cube that a map shows; 260 where there is no --like.
+        hand: right, left or both; right where --like does not tell.
+        shadow: Side on which --sensor structured-light casts shadows, left or right. Sets that were recorded mirrored
+            show them on the right.
+        workers: Threads; as many as there are cores to use.
+        overwrite: Replace OUT where it exists.
+    """
+    from dataclasses import asdict, replace
+    from pathlib import Path
+
+    from refiner.datasets.store import DepthStore, provenance
+    from refiner.errors import UsageError
+    from refiner.hand.limits import HandPrior
+    from refiner.hand.model import load_hand
+    from refiner.render.cameras import CAMERAS, camera_of
+    from refiner.render.generate import generate
+    from refiner.render.scene import Places
+    from refiner.render.sensor import describe_sensor, sensor_named
+    from refiner.render.settings import RenderSettings
+    from refiner.render.sources import camera_like, left_share, places_like, poses_from
+    from refiner.render.structured_light import StructuredLight
+
+    given = {
+        "count": count, "seed": seed or None, "size": size, "sensor": sensor, "like": like, "poses": poses,
+        "camera": camera, "distance-mm": distance_mm, "cube-mm": cube_mm, "hand": hand,
+        "shadow": None if shadow == "left" else shadow,
+    }  # fmt: skip
+    words = ["refiner", "render", out]
+    for name, value in given.items():
+        words += [] if value is None else [f"--{name}", str(value)]
+    if hand not in (None, "right", "left", "both") or shadow not in ("left", "right"):
+        raise UsageError(
+            f"Found --hand {hand} --shadow {shadow}, wanted right, left or both, and left or right."
+        )
+    if seed < 0 or (count is not None and count < 1) or (size is not None and size < 8) or (workers or 1) < 1:
+        raise UsageError(
+            f"Found --seed {seed} --count {count} --size {size} --workers {workers}, wanted a seed >= 0, a count >= 1, "
+            "a size >= 8 and workers >= 1."
+        )
+    if cube_mm is not None and not 0 < cube_mm <= 2000:
+        raise UsageError(f"Found --cube-mm {cube_mm:g}, wanted a side > 0 and at most 2000 mm; a hand fits in 260.")
+    real = DepthStore(like) if like is not None else None
+    solved = poses_from(DepthStore(poses), load_hand()) if poses is not None else None
+    model_set = real or (DepthStore(poses) if poses is not None else None)
+
+    if camera is not None:
+        image_camera = camera_of(camera)
+    else:
+        default = "kinect2" if sensor == "tof" else "kinect1"
+        image_camera = camera_like(model_set) if model_set is not None else None
+        if image_camera is None:
+            image_camera = CAMERAS[default]
+            if model_set is not None:
+                print(
+                    f"{model_set.path} does not say which camera it was made with; {default} is taken. Give --camera "
+                    "where that is wrong.",
+                    file=sys.stderr,
+                )
+
+    near_mm, far_mm = _range(distance_mm or "450,900", cube_mm or 260.0)
+    places = Places(near_mm, far_mm, cube_mm or 260.0)
+    if real is not None:
+        places = places_like(real)
+        if distance_mm is not None:
+            places = Places(near_mm, far_mm, cube_mm or places.cube_mm)
+        elif cube_mm is not None:
+            places = replace(places, cube_mm=cube_mm, cubes_mm=None)
+    left = left_share(real) if real is not None and hand is None else None
+    settings = RenderSettings(
+        camera=image_camera,
+        size=size or (model_set.size if model_set is not None else 128),
+        places=places,
+        sensor=sensor_named(sensor) if sensor is not None else None,
+        prior=HandPrior(left={"left": 1.0, "both": 0.5}.get(hand or "", left or 0.0)),
+        poses=solved,
+    )
+    if shadow == "right" and isinstance(settings.sensor, StructuredLight):
+        settings = replace(settings, sensor=replace(settings.sensor, projector_mm=-settings.sensor.projector_mm))
+    count = count or (len(solved.names) if solved is not None else 1000)
+    record = provenance(
+        shlex.join(words),
+        {
+            "count": count,
+            "size": settings.size,
+            "camera": [*image_camera.intrinsics, image_camera.columns, image_camera.rows],
+            "distance_mm": [places.near_mm, places.far_mm],
+            "cube_mm": places.cube_mm,
+            "like": like,
+            "poses": poses,
+            "sensor": describe_sensor(settings.sensor) if settings.sensor is not None else None,
+            "views": asdict(settings.views),
+            "prior": asdict(settings.prior),
+        },
+        seed,
+        [Path(path) for path in (like, poses) if path is not None],
+    )
+    with Progress(count, "maps") as progress:
+        generate(
+            Path(out), settings, count=count, seed=seed, provenance=record, overwrite=overwrite, workers=workers,
+            on_progress=progress.update,
+        )  # fmt: skip
+    print(f"{out}: {count} rendered maps")
+
+
+def _range(text: str, cube_mm: float) -> tuple[float, float]:
+    from refiner.errors import UsageError
+
+    try:
+        near_mm, far_mm = (float(word) for word in text.split(","))
+    except ValueError:
+        near_mm, far_mm = float("nan"), float("nan")
+    if not cube_mm / 2 + 50 <= near_mm <= far_mm <= 6000:
+        raise UsageError(
+            f"Found --distance-mm {text!r}, wanted near,far in mm with {cube_mm / 2 + 50:g} <= near <= far <= 6000: a "
+            "cube must lie before the camera, and 16 bits hold 6553 mm in steps of 0.1 mm."
+        )
+    return near_mm, far_mm

@@ -1,0 +1,232 @@
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from fakes import write_balls
+
+import refiner
+from refiner import __version__
+from refiner.cli import train as train_module
+from refiner.cli.main import main
+from refiner.datasets.store import DepthStore
+from refiner.simgan.checkpoint import load_refiner
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec")
+
+RECIPE = """
+seed_everything: 5
+model:
+  refiner:
+    class_path: refiner.nets.refiner.ResidualRefiner
+    init_args: {channels: 8, blocks: 1}
+  discriminator:
+    class_path: refiner.nets.discriminator.PatchDiscriminator
+    init_args:
+      layers: [{kernel: 3, stride: 2, channels: 8}, {kernel: 3, stride: 1}]
+      classes: 1
+  optimizer_refiner: {class_path: torch.optim.Adam, init_args: {lr: 0.01}}
+  optimizer_discriminator: {class_path: torch.optim.Adam, init_args: {lr: 0.01}}
+  schedule: {refiner_warmup: 1, discriminator_warmup: 1, k_g: 1, k_d: 1}
+  objective: {adversarial: least_squares, reduction: mean, penalty_weight: 0.1, penalty_every: 2}
+  history_maps: 8
+  average_decay: 0.9
+data: {batch_size: 4, probe_maps: 5}
+trainer: {max_steps: 8, val_check_interval: 4, log_every_n_steps: 2, accelerator: cpu}
+checkpoints: {every_n_updates: 2}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _job():
+    """A recipe and two stores in the current folder."""
+    Path("r.yaml").write_text(RECIPE)
+    write_balls("a.zarr")
+    write_balls("b.zarr", unit_mm=1.0, seed=1, noisy=True)
+
+
+def train(*more):
+    return main(["train", "--config", "r.yaml", "--data.synthetic", "a.zarr", "--data.real", "b.zarr", *more])
+
+
+def result(name, version=0):
+    checkpoint = torch.load(f"runs/{name}/version_{version}/checkpoints/last.ckpt", weights_only=True)
+    return checkpoint["state_dict"], checkpoint["optimizer_states"], checkpoint["history"], checkpoint["latest"]
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+def test_what_a_run_writes_and_says(capsys):
+    assert train("--name", "first") == 0
+    out, err = capsys.readouterr()
+    folder = Path("runs/first/version_0")
+    assert out.splitlines() == [
+        f"seed 5, 8 updates, {folder}",
+        f"{folder}/checkpoints/last.ckpt: 8 updates",
+    ]
+    assert err.splitlines()[-1].startswith("8 of 8 updates")
+    assert len(err.splitlines()) <= 2  # quiet when piped
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.yaml", "run.json", "checkpoints"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["seed_everything"] == 5
+    assert config["trainer"]["max_steps"] == 8
+    provenance = {
+        side: {"path": f"{name}.zarr", "digest": DepthStore(f"{name}.zarr").digest(), "maps": 40}
+        for side, name in (("synthetic", "a"), ("real", "b"))
+    }
+    assert json.loads((folder / "run.json").read_text()) == {"version": __version__, "data": provenance}
+    loaded = load_refiner(folder / "checkpoints/last.ckpt")
+    assert loaded.facts["updates"] == 8
+    assert loaded.facts["data"] == provenance
+    assert loaded.codec.unit_mm == 1.0
+
+
+def test_a_run_is_never_overwritten():
+    for _ in range(2):
+        assert train("--trainer.max_steps", "2") == 0
+    first = Path("runs/simgan/version_0/checkpoints/last.ckpt")
+    assert first.exists()
+    assert Path("runs/simgan/version_1/checkpoints/last.ckpt").exists()
+
+
+def test_the_same_command_gives_the_same_run_and_another_seed_another():
+    for name, seed in (("a", "5"), ("b", "5"), ("c", "6")):
+        assert train("--name", name, "--seed_everything", seed) == 0
+    assert same(result("a"), result("b"))
+    assert not same(result("a")[0], result("c")[0])
+
+
+def test_an_interrupted_run_goes_on_bit_for_bit(monkeypatch):
+    assert train("--name", "whole") == 0
+
+    class Killed(BaseException):
+        """As sudden as SIGKILL for everything that could clean up."""
+
+    step = train_module.SimGAN.training_step
+
+    def stop_in_the_middle(self, *arguments):
+        if self.global_step == 5:
+            raise Killed
+        step(self, *arguments)
+
+    with monkeypatch.context() as patch, contextlib.suppress(Killed):
+        patch.setattr(train_module.SimGAN, "training_step", stop_in_the_middle)
+        train("--name", "cut")
+    last = "runs/cut/version_0/checkpoints/last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 4
+    assert train("--name", "cut", "--ckpt_path", last) == 0
+    assert same(result("cut", 1), result("whole"))
+    assert torch.load(last, weights_only=True)["global_step"] == 4  # the earlier run is left as it was
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_bit_for_bit():
+    words = ["--config", "r.yaml", "--data.synthetic", "a.zarr", "--data.real", "b.zarr", "--trainer.max_steps", "400"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from refiner.cli.main import main; sys.exit(main(sys.argv[1:]))",
+        "train",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(Path(refiner.__file__).parent.parent)}
+    subprocess.run([*command, *words, "--name", "whole"], env=environment, check=True)
+    killed = subprocess.Popen([*command, *words, "--name", "cut"], env=environment)
+    last = Path("runs/cut/version_0/checkpoints/last.ckpt")
+    while not last.exists():
+        assert killed.poll() is None
+        time.sleep(0.05)
+    time.sleep(1.0)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert 0 < torch.load(last, weights_only=True)["global_step"] < 400
+    subprocess.run([*command, *words, "--name", "cut", "--ckpt_path", str(last)], env=environment, check=True)
+    assert same(result("cut", 1), result("whole"))
+
+
+def test_further_training_goes_on_from_a_finished_run():
+    assert train("--name", "long", "--trainer.max_steps", "12") == 0
+    assert train("--name", "short") == 0
+    last = "runs/short/version_0/checkpoints/last.ckpt"
+    assert train("--name", "short", "--trainer.max_steps", "12", "--ckpt_path", last) == 0
+    assert same(result("short", 1), result("long"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model.schedule.kg", "3"], "kg"),
+        (["--model.objective.psi", "other"], "identity.*gradients.*local_mean"),
+        (["--model.schedule.k_g", "0"], "wanted warm-ups >= 0 and k_g, k_d >= 1"),
+        (["--data.size", "224"], "16 px, but this recipe wants 224 px"),
+        (["--data.real", "nothing.zarr"], "No dataset at nothing.zarr"),
+        (["--data.tau", "2"], "0 < tau < 1"),
+        (["--config", "nothing.yaml"], "nothing.yaml"),
+        (["--ckpt_path", "nothing.ckpt"], "No checkpoint at nothing.ckpt"),
+        (["--ckpt_path", "r.yaml"], "r.yaml .* is not a readable checkpoint"),
+        (["--model.average_decay", "x"], "average_decay"),
+    ],
+)
+def test_mistakes_are_explained_in_one_paragraph(capsys, words, message):
+    assert train(*words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("refiner train: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert re.search(message, err), err
+    assert not Path("runs").exists()  # nothing is begun
+
+
+def test_a_misspelt_key_in_the_file_is_named(capsys):
+    Path("r.yaml").write_text(RECIPE.replace("history_maps", "histroy_maps"))
+    assert train() == 2
+    assert "histroy_maps" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(capsys):
+    assert train("--trainer.max_steps", "2") == 0
+    last = "runs/simgan/version_0/checkpoints/last.ckpt"
+    assert train("--ckpt_path", last, "--model.refiner.init_args.channels", "9") == 2
+    assert "its refiner is" in capsys.readouterr().err
+    assert train("--ckpt_path", last, "--trainer.max_steps", "2") == 2
+    assert "already done 2 updates" in capsys.readouterr().err
+
+
+def test_other_data_is_noticed_when_resuming(capsys):
+    assert train("--trainer.max_steps", "2") == 0
+    write_balls("c.zarr", unit_mm=1.0, seed=2)
+    last = "runs/simgan/version_0/checkpoints/last.ckpt"
+    assert train("--ckpt_path", last, "--data.real", "c.zarr", "--trainer.max_steps", "4") == 0
+    assert "trained on other data" in capsys.readouterr().err
+
+
+def test_reading_ahead_in_processes_changes_nothing():
+    assert train("--name", "a", "--trainer.max_steps", "4") == 0
+    assert train("--name", "b", "--trainer.max_steps", "4", "--data.num_workers", "2") == 0
+    assert same(result("a"), result("b"))
+
+
+def test_shipped_recipes_are_found_from_any_folder():
+    found = train_module._with_shipped_recipes(["--config=simgan/fast.yaml", "--x", "1"])
+    assert found[0] == "--config"
+    assert Path(found[1]).is_file()
+    assert found[2:] == ["--x", "1"]
+    assert train_module._with_shipped_recipes(["--config", "r.yaml"]) == ["--config", "r.yaml"]
