@@ -37,7 +37,7 @@ They are under CC0 1.0, whose text follows. `experiments/hand_asset.py` made it;
 
 """
 SCALE = 0.89
-STUB_MM = 133.0
+STUB_MM = 205.0
 DIGITS = ("thumb", "index", "middle", "ring", "little")
 LOCAL = {"wrist_girth": "measure-wrist-circ-incr", "forearm_fat": "r-lowerarm-fat-incr",
          "forearm_muscle": "r-lowerarm-muscle-incr"}  # fmt: skip

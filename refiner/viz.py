@@ -66,8 +66,8 @@ def draw_skeleton(picture: Picture, uv_px: ArrayLike, skeleton: Skeleton, visibl
         skeleton: Names and parents of the J joints.
         visible: (J,); all where nothing is given.
     """
-    factor = max(1, -(-256 // max(picture.shape[:2])))
-    canvas = np.ascontiguousarray(np.repeat(np.repeat(picture, factor, axis=0), factor, axis=1))
+    canvas = enlarge(picture, 256)
+    factor = len(canvas) // len(picture)
     places = (np.asarray(uv_px, np.float64) + 0.5) * factor - 0.5
     shown = np.ones(len(skeleton.joints), bool) if visible is None else np.asarray(visible, bool)
     known = np.isfinite(places).all(axis=1)
@@ -82,6 +82,12 @@ def draw_skeleton(picture: Picture, uv_px: ArrayLike, skeleton: Skeleton, visibl
     for joint in np.flatnonzero(known):
         cv2.circle(canvas, pixel(joint), 3, _colour(skeleton, joint), -1 if shown[joint] else 1, cv2.LINE_AA)
     return canvas
+
+
+def enlarge(picture: Picture, least_px: int) -> Picture:
+    """Repeat pixels until the longer side has at least `least_px`: small maps are drawn as they are, unsmoothed."""
+    factor = max(1, -(-least_px // max(picture.shape[:2])))
+    return np.ascontiguousarray(np.repeat(np.repeat(picture, factor, axis=0), factor, axis=1))
 
 
 def contact_sheet(

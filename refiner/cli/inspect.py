@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from refiner.datasets.store import DepthStore
 
 SHEET_ITEMS = 48
+SHEET_CELL_PX = 128
 SHOWN_DOUBTS = 20
 
 
@@ -63,6 +64,8 @@ def write_sheet(store: "DepthStore", path: Path, *, labels: bool, items: int = S
         if labels and store.skeleton is not None:
             uv = project(row["joints_mm"], row["camera"])
             picture = viz.draw_skeleton(picture, uv, store.skeleton, row.get("visible"))
+        else:
+            picture = viz.enlarge(picture, SHEET_CELL_PX)
         pictures.append(picture)
         titles.append(str(item))
     viz.save_png(path, viz.contact_sheet(pictures, titles=titles, columns=8))
