@@ -70,7 +70,7 @@ def draw_skeleton(picture: Picture, uv_px: ArrayLike, skeleton: Skeleton, visibl
     factor = len(canvas) // len(picture)
     places = (np.asarray(uv_px, np.float64) + 0.5) * factor - 0.5
     shown = np.ones(len(skeleton.joints), bool) if visible is None else np.asarray(visible, bool)
-    known = np.isfinite(places).all(axis=1)
+    known: NDArray[np.bool_] = np.all(np.isfinite(places), axis=1)
 
     def pixel(joint: int) -> tuple[int, int]:
         u, v = np.clip(places[joint], -10_000, 10_000)
@@ -79,7 +79,7 @@ def draw_skeleton(picture: Picture, uv_px: ArrayLike, skeleton: Skeleton, visibl
     for joint, parent in enumerate(skeleton.parents):
         if parent >= 0 and known[joint] and known[parent]:
             cv2.line(canvas, pixel(parent), pixel(joint), _colour(skeleton, joint), 1, cv2.LINE_AA)
-    for joint in np.flatnonzero(known):
+    for joint in np.flatnonzero(known).tolist():
         cv2.circle(canvas, pixel(joint), 3, _colour(skeleton, joint), -1 if shown[joint] else 1, cv2.LINE_AA)
     return canvas
 

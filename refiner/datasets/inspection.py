@@ -123,7 +123,8 @@ def _before_surface_mm(store: DepthStore, joints: NDArray[np.float64]) -> NDArra
         part = joints[start:stop]
         with np.errstate(invalid="ignore", divide="ignore"):
             uv = project(part, store.read("camera", start, stop)[:, None])
-        inside = np.isfinite(uv).all(axis=-1) & (uv >= -0.5).all(axis=-1) & (uv < store.size - 0.5).all(axis=-1)
+        # NaN compares false.
+        inside = np.all((uv >= -0.5) & (uv < store.size - 0.5), axis=-1)
         pixel = np.rint(np.where(inside[..., None], uv, 0)).astype(int)
         surface = depth[np.arange(len(part))[:, None], pixel[..., 1], pixel[..., 0]]
         known = inside & (surface > 0)
@@ -150,7 +151,8 @@ def _jumps_mm(
 ) -> NDArray[np.float64]:
     order = np.lexsort((frame, sequence))
     way = np.full(joints.shape[:2], np.nan)
-    follows = np.flatnonzero((np.diff(sequence[order]) == 0) & (np.diff(frame[order]) == 1))
+    same, next_frame = np.diff(sequence[order]) == 0, np.diff(frame[order]) == 1
+    follows = np.flatnonzero(same & next_frame)
     later, earlier = order[follows + 1], order[follows]
     way[later] = np.linalg.norm(joints[later] - joints[earlier], axis=-1)
     return way

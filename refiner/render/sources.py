@@ -33,9 +33,15 @@ def places_like(store: DepthStore) -> Places:
 
 
 def camera_like(store: DepthStore) -> ImageCamera | None:
-    """Take the camera that a set was recorded or rendered with, where its provenance tells."""
+    """Take the camera that a set was recorded or rendered with, where its provenance tells.
+
+    A set of loose crops, whose principal points differ, tells a focal length alone: that of an image of 640 x 480.
+    """
     configuration = store.provenance.get("configuration")
     camera: Any = configuration.get("camera") if isinstance(configuration, dict) else None
+    focal: Any = configuration.get("focal_px") if isinstance(configuration, dict) else None
+    if camera is None and isinstance(focal, list | tuple) and len(focal) == 2:
+        return ImageCamera((float(focal[0]), float(focal[1]), 319.5, 239.5), 640, 480)
     if isinstance(camera, list | tuple):
         camera = ",".join(str(value) for value in camera)
     return camera_of(camera) if isinstance(camera, str) else None

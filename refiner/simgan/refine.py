@@ -175,7 +175,7 @@ def near_silhouette(hand: NDArray[np.bool_], margin_px: float = SILHOUETTE_MARGI
     """
     outside = (~hand).astype(np.uint8)
     distances = [cv2.distanceTransform(map_, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for map_ in outside]
-    return (np.stack(distances) <= margin_px) & hand.any(axis=(1, 2))[:, None, None]
+    return (np.stack(distances) <= margin_px) & np.any(hand, axis=(1, 2), keepdims=True)
 
 
 def file_sha256(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""SimGAN: losses, history, schedule, training and the refining of whole sets."""
