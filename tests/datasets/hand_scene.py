@@ -21,7 +21,9 @@ def draw(depth_mm, camera, start_mm, end_mm, radius_mm):
     depth_mm[nearer] = z[nearer]
 
 
-def hand_scene(palm_mm=(0, 0, 600), arm=(0, 300, 100), angle=0.0, fingers=True, camera=CAMERA, shape=SHAPE, wall_mm=1500):
+def hand_scene(
+    palm_mm=(0, 0, 600), arm=(0, 300, 100), angle=0.0, fingers=True, camera=CAMERA, shape=SHAPE, wall_mm=1500
+):
     """Draw a hand whose palm has its middle at `palm_mm`, with stretched fingers or a fist, an arm and a wall behind.
 
     Args:

@@ -81,7 +81,7 @@ def test_a_point_lies_at_the_same_place_of_crop_and_image(x, y, z, cube, size, o
 def test_pixels_of_a_crop_unproject_onto_the_surface_it_shows():
     # A slanted plane z = 500 + 0.2 x: every crop pixel, lifted with the crop's camera, must lie on it.
     camera = (300.0, 300.0, 99.5, 99.5)
-    v, u = np.mgrid[:200, :200]
+    u = np.arange(200)[None].repeat(200, axis=0)
     depth_mm = (500 / (1 - 0.2 * (u - 99.5) / 300)).astype(np.float32)
     crop_mm, crop = crop_cube(depth_mm, camera, (30, -20, 506), 120, 77)
     rows, columns = np.nonzero(crop_mm)

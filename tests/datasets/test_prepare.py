@@ -1,0 +1,265 @@
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hand_scene import CAMERA, hand_scene
+
+from refiner.cli.main import main
+from refiner.datasets.layouts import LAYOUTS
+from refiner.datasets.prepare import find_hands, write_crops
+from refiner.datasets.store import DepthStore, StoreWriter, store_digest
+from refiner.errors import IncompleteStoreError
+from refiner.geometry.camera import project
+
+REAL = Path(__file__).parents[3] / "shared" / "data"
+GIVEN = ["--camera", ",".join(map(str, CAMERA))]
+PLACES = [np.array([15.0 * k - 30, 5.0 * k, 600.0 + 20 * k]) for k in range(5)]
+
+
+def record(folder, places=PLACES, unit_mm=1.0):
+    """Write a recording of one hand; one frame in two subfolders each, the rest at the top."""
+    for k, place in enumerate(places):
+        path = folder / ("a" if k == 3 else "b" if k == 4 else ".") / f"{k}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), (hand_scene(place) / unit_mm).astype(np.uint16))
+    return folder
+
+
+@pytest.fixture
+def src(tmp_path):
+    return record(tmp_path / "src")
+
+
+def prepare(*words):
+    return main(["prepare", *map(str, words)])
+
+
+def test_a_recording_becomes_a_store(src, capsys):
+    assert prepare(src, "out.zarr", *GIVEN, "--size", 64, "--hand", "left") == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[-1] == "wrote out.zarr: 5 maps of 5 frames"
+    assert "assumed" not in shown.err
+    store = DepthStore("out.zarr")
+    assert store.names == ["depth", "camera", "centre_mm", "cube_mm", "source", "sequence", "frame", "side"]
+    assert (store.size, store.depth_unit_mm) == (64, 1.0)
+    assert list(store.read("source")) == ["0.png", "1.png", "2.png", "a/3.png", "b/4.png"]
+    assert store.read("sequence").tolist() == [0, 0, 0, 1, 2]
+    assert store.read("frame").tolist() == [0, 1, 2, 0, 0]
+    assert store.read("side").tolist() == [1] * 5
+    assert store.read("cube_mm").tolist() == [260] * 5
+    np.testing.assert_allclose(store.read("centre_mm"), PLACES, atol=25)
+    configuration = store.provenance["configuration"]
+    assert (configuration["camera"], configuration["camera_assumed"]) == (list(CAMERA), False)
+    # The palm, a disc at a known depth, is where the crop's camera projects it; the wall is gone.
+    for depth, camera, place in zip(store.read("depth"), store.read("camera"), PLACES, strict=True):
+        u, v = np.rint(project(place, camera)).astype(int)
+        assert depth[v, u] == place[2]
+        assert depth.max() <= place[2] + 160
+
+
+def test_the_sources_unit_is_kept(tmp_path):
+    src = record(tmp_path / "src", unit_mm=0.125)
+    (src / "camera.json").write_text(json.dumps(dict(zip(("fx", "fy", "cx", "cy"), CAMERA, strict=True))))
+    assert prepare(src, "out.zarr", "--depth-unit-mm", 0.125) == 0
+    store = DepthStore("out.zarr")
+    assert store.depth_unit_mm == 0.125
+    assert store.read("depth")[0, 64, 64] == PLACES[0][2] / 0.125
+    np.testing.assert_allclose(store.read("centre_mm"), PLACES, atol=25)
+
+
+def test_an_assumed_camera_is_told(src, capsys):
+    assert prepare(src, "out.zarr") == 0
+    assert "no camera is known for 5 of 5 maps: a Kinect v1 is assumed, focal length 575 px" in capsys.readouterr().err
+    configuration = DepthStore("out.zarr").provenance["configuration"]
+    assert (configuration["camera"], configuration["camera_assumed"]) == ([575, 575, 159.5, 119.5], True)
+
+
+def test_frames_that_cannot_be_used_are_left_out_and_named(src, capsys):
+    cv2.imwrite(str(src / "1.png"), np.full((240, 320), 1500, np.uint16))  # a wall
+    cv2.imwrite(str(src / "2.png"), np.zeros((240, 320, 3), np.uint8))
+    assert prepare(src, "out.zarr", *GIVEN) == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[-1] == "wrote out.zarr: 3 maps of 5 frames"
+    assert "no hand in 1 of 5 frames, left out: 1.png (all in out.prepare.json)" in shown.err
+    assert "cannot read 1 of 5 frames, left out: 2.png" in shown.err
+    report = json.loads(Path("out.prepare.json").read_text())
+    assert (report["written"], report["frames"], report["no_hand"]) == (3, 5, ["1.png"])
+    assert "a colour image" in report["unreadable"]["2.png"]
+    store = DepthStore("out.zarr")
+    assert store.read("frame").tolist() == [0, 0, 0]  # the index in the folder, also behind a gap
+    assert store.provenance["configuration"]["unreadable"] == 1
+    assert prepare(src, "stop.zarr", *GIVEN, "--on-error", "stop") == 2
+    assert "2.png is not a depth map" in capsys.readouterr().err
+    assert not Path("stop.zarr").exists()
+
+
+def test_given_centres_are_used_as_they_stand(src):
+    lines = ["# path u v z", "", "1.png 160 120 600", "a/3.png 165.5 125 650", "0.png 5 5 3000"]
+    Path("centres.txt").write_text("\n".join(lines))
+    assert prepare(src, "out.zarr", *GIVEN, "--centres", "centres.txt") == 0
+    store = DepthStore("out.zarr")
+    assert list(store.read("source")) == ["1.png", "a/3.png"]
+    np.testing.assert_allclose(project(store.read("centre_mm"), CAMERA), [[160, 120], [165.5, 125]], atol=1e-4)
+    assert store.read("centre_mm")[:, 2].tolist() == [600, 650]
+    assert json.loads(Path("out.prepare.json").read_text())["no_hand"] == ["0.png", "2.png", "b/4.png"]
+
+
+def no_recording(src):
+    for path in sorted(src.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+def walls(src):
+    for path in src.rglob("*.png"):
+        cv2.imwrite(str(path), np.full((240, 320), 1500, np.uint16))
+
+
+def pictures(src):
+    for path in src.rglob("*.png"):
+        cv2.imwrite(str(path), np.zeros((240, 320), np.uint8))
+
+
+def blocked(_src):
+    Path("out.zarr").write_text("mine")
+
+
+def bad_centres(_src):
+    Path("centres.txt").write_text("0.png 1 2\n")
+
+
+def unknown_centres(_src):
+    Path("centres.txt").write_text("gone.png 1 2 600\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words", "messages"),
+    [
+        (no_recording, [], ["No depth map in", "found no file"]),
+        (walls, [], ["No hand in any of the 5 frames", "1500 to 1500 mm", "--depth-unit-mm", "--roi"]),
+        (pictures, [], ["None of the 5 files", "0.png", "type uint8", "wanted integers of at least 16 bits"]),
+        (blocked, [], ["out.zarr exists and is not a dataset"]),
+        (bad_centres, ["--centres", "centres.txt"], ["centres.txt, line 1: found '0.png 1 2', wanted"]),
+        (unknown_centres, ["--centres", "centres.txt"], ["first is 'gone.png'", "like '0.png'"]),
+        (None, ["--centres", "nowhere.txt"], ["nowhere.txt cannot be read"]),
+        (None, ["--camera", "575,575,320"], ["--camera: found 575,575,320, wanted 4 numbers fx,fy,cx,cy"]),
+        (None, ["--camera", "0,575,320,240"], ["--camera: found 0,575,320,240"]),
+        (None, ["--camera", "nan,575,320,240"], ["--camera: found nan,575,320,240"]),
+        (None, ["--range", "900,400"], ["--range: found 900,400", "near < far"]),
+        (None, ["--roi", "0,0,900,10"], ["0,0,900,10", "320 x 240 pixels"]),
+        (None, ["--depth-unit-mm", "0"], ["--depth-unit-mm: found 0"]),
+        (None, ["--size", "2"], ["--size: found 2"]),
+        (None, ["--cube-mm", "-5"], ["--cube-mm: found -5"]),
+        (None, ["--layout", "nothing"], ["layout"]),
+    ],
+)
+def test_bad_input_is_named(src, spoil, words, messages, capsys):
+    if spoil is not None:
+        spoil(src)
+    assert prepare(src, "out.zarr", *(words if "--camera" in words else [*GIVEN, *words])) == 2
+    shown = capsys.readouterr().err
+    assert all(message in shown for message in messages), shown
+    assert not Path("out.zarr").is_dir()
+
+
+def test_an_output_that_cannot_be_written(src, capsys):
+    Path("file").touch()
+    assert prepare(src, "file/out.zarr", *GIVEN) == 2
+    assert "file is a file. Give another place." in capsys.readouterr().err
+
+
+def test_a_complete_output_is_kept_without_overwrite(src, capsys):
+    assert prepare(src, "out.zarr", *GIVEN) == 0
+    before = store_digest(Path("out.zarr"))
+    assert prepare(src, "out.zarr", *GIVEN, "--size", 32) == 2
+    assert "is complete. Give another name, or --overwrite." in capsys.readouterr().err
+    assert store_digest(Path("out.zarr")) == before
+    assert prepare(src, "out.zarr", *GIVEN, "--size", 32, "--overwrite") == 0
+    assert DepthStore("out.zarr").size == 32
+
+
+def test_an_interrupted_run_is_continued(src, monkeypatch):
+    frames = LAYOUTS["folder"](src, CAMERA, None)
+    hands = find_hands(frames, cube_mm=260)
+    settings = {"cube_mm": 260, "size": 32, "side": None, "provenance": {"command": "again"}, "chunk_items": 2}
+    write_crops(Path("whole.zarr"), hands, **settings)
+
+    write, done = StoreWriter.write, []
+
+    def write_once(self, start, rows):
+        if done:
+            raise KeyboardInterrupt
+        write(self, start, rows)
+        done.append(start)
+
+    monkeypatch.setattr(StoreWriter, "write", write_once)
+    with pytest.raises(KeyboardInterrupt):
+        write_crops(Path("part.zarr"), hands, **settings)
+    with pytest.raises(IncompleteStoreError, match="again"):
+        DepthStore("part.zarr")
+    monkeypatch.setattr(StoreWriter, "write", write)
+    counted = []
+    write_crops(Path("part.zarr"), hands, **settings, on_progress=counted.append)
+    assert counted[0] == 2  # the first chunk is not written again
+    assert sum(counted) == 5
+    assert store_digest(Path("part.zarr")) == store_digest(Path("whole.zarr"))
+
+
+@pytest.mark.slow
+def test_the_command_continues_after_a_kill(tmp_path):
+    src = tmp_path / "src"
+    src.mkdir()
+    for k in range(700):
+        cv2.imwrite(str(src / f"{k}.png"), hand_scene((k % 50 - 25, 0, 600)).astype(np.uint16))
+    assert prepare(src, "whole.zarr", *GIVEN) == 0
+    words = ["prepare", str(src), "part.zarr", *GIVEN]
+    process = subprocess.Popen([sys.executable, "-c", "from refiner.cli.main import run; run()", *words])
+    until = time.monotonic() + 120
+    while not Path("part.zarr/depth/c/0/0/0").exists() and time.monotonic() < until:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    with pytest.raises(IncompleteStoreError) as error:
+        DepthStore("part.zarr")
+    command = shlex.split(str(error.value).split("Continue it with: ")[1])
+    assert main(command[1:]) == 0
+    whole, part = DepthStore("whole.zarr"), DepthStore("part.zarr")
+    assert len(part) == 700
+    for name in whole.names:
+        np.testing.assert_array_equal(part.read(name), whole.read(name))
+
+
+@pytest.mark.parametrize(
+    ("folder", "words", "unit_mm"),
+    [
+        ("kinect1_asl", [], 1.0),
+        ("kinect2_sequence", ["--camera", "363.9,363.9,255.4,206.3"], 1.0),
+        ("sr305_gestures", ["--camera", "476.007,476.007,313.683,242.755", "--depth-unit-mm", "0.125"], 0.125),
+    ],
+)
+def test_real_recordings(tmp_path, folder, words, unit_mm):
+    if not (REAL / folder).is_dir():
+        pytest.skip(f"the recording {folder} is not beside the repository")
+    few = tmp_path / "few"
+    for path in sorted((REAL / folder).rglob("*.png"))[:: 40 if folder == "kinect1_asl" else 8]:
+        link = few / path.relative_to(REAL / folder)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
+    count = len(list(few.rglob("*.png")))
+    assert prepare(few, "out.zarr", *words) == 0
+    store = DepthStore("out.zarr")
+    assert (len(store), store.depth_unit_mm) == (count, unit_mm)
+    depth_mm, z = store.read("depth") * unit_mm, store.read("centre_mm")[:, 2, None, None]
+    hand = depth_mm > 0
+    assert (np.abs(depth_mm - z)[hand] <= 130 + unit_mm).all()
+    # Between a fist seen end-on and a hand with its arm: 4 to 50 % of a 260 mm square.
+    share = hand.mean(axis=(1, 2))
+    assert share.min() > 0.04
+    assert share.max() < 0.5
