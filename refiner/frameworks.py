@@ -39,6 +39,10 @@ for _name, _schema in _SCHEMAS.items():
 
 import lightning  # noqa: E402
 import lightning.pytorch  # noqa: E402
+import lightning.pytorch.callbacks  # noqa: E402
+import lightning.pytorch.cli  # noqa: E402
+import lightning.pytorch.loggers  # noqa: E402
+import lightning.pytorch.plugins  # noqa: E402
 import torchvision  # noqa: E402
 import torchvision.utils  # noqa: E402
 

@@ -8,12 +8,11 @@ import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from refiner.hand.skeleton import Skeleton
 
 Picture = NDArray[np.uint8]
 
@@ -26,7 +25,21 @@ _FINGER_COLOURS = {
     "little": (170, 60, 220),
 }
 _OTHER_COLOUR = (230, 230, 230)
-_MARGIN_PX, _TITLE_PX = 2, 18
+_MARGIN_PX, _TITLE_PX, _TITLE_SCALE = 2, 18, 0.42
+
+
+class Skeleton(Protocol):
+    """What is drawn of a skeleton: `refiner.hand.skeleton.Skeleton` is one; pictures need not know the hand."""
+
+    @property
+    def joints(self) -> Sequence[str]:
+        """Give the joints' names; the part before the first `_` names the finger."""
+        ...
+
+    @property
+    def parents(self) -> Sequence[int]:
+        """Give each joint's parent, -1 for the root."""
+        ...
 
 
 def colour_depth(depth_mm: NDArray[np.floating], near_mm: float, far_mm: float) -> Picture:
@@ -151,5 +164,7 @@ def _row(pictures: Sequence[Picture], columns: int) -> Picture:
 
 def _titled(picture: Picture, title: str) -> Picture:
     band = np.zeros((_TITLE_PX, picture.shape[1], 3), np.uint8)
-    cv2.putText(band, title, (3, _TITLE_PX - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+    (width, _), _ = cv2.getTextSize(title, cv2.FONT_HERSHEY_SIMPLEX, _TITLE_SCALE, 1)
+    scale = _TITLE_SCALE * min(1.0, (picture.shape[1] - 4) / max(width, 1))
+    cv2.putText(band, title, (3, _TITLE_PX - 5), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA)
     return np.concatenate([band, picture], axis=0)

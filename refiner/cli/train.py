@@ -1,6 +1,7 @@
 """`refiner train`: train a SimGAN refiner from a configuration file.
 
-Writes a folder of its own, never an existing one:
+Writes a folder of its own. The same command goes on with its newest run where that was interrupted, bit for bit as if
+it never had been; a run that is done, or was started with other settings, is never touched:
 
     runs/NAME/version_K/
         config.yaml             every setting in force
@@ -12,7 +13,6 @@ Writes a folder of its own, never an existing one:
 
 import contextlib
 import ctypes
-import importlib
 import json
 import logging
 import os
@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import ArgumentError
 
 from refiner import __version__
@@ -33,15 +34,18 @@ from refiner.simgan.callbacks import Checkpoints, SampleSheets
 from refiner.simgan.checkpoint import check_resumable, read_checkpoint
 from refiner.simgan.module import SimGAN
 
-lightning_cli = importlib.import_module("lightning.pytorch.cli")  # not part of what `import lightning` loads
-
 # What Lightning warns of although it is meant, each with the reason.
 _EXPECTED_WARNINGS = (
     "LightningCLI's args parameter",  # the verb table hands over the words after `train`
     ".*does not have many workers",  # reading takes about 2 % of an update on a CPU
     ".*your dataloader is not resumable",  # it is: its batches are a pure function of the update's number
+    ".*sync_dist=True",  # every device looks at the same held-out maps
+    "Grad strides do not match bucket view strides",  # of 1x1 kernels, where both strides mean the same
     ".*isinstance.treespec, LeafSpec",  # Lightning's own use of torch's tree types
 )
+
+CONFIG, LAST = "config.yaml", "checkpoints/last.ckpt"
+"""Files of a run's folder."""
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "devices": 1,
@@ -75,20 +79,26 @@ class UpdateProgress(L.Callback):
             self._progress.close()
 
 
-class RunRecord(lightning_cli.SaveConfigCallback):
+class RunRecord(L.pytorch.cli.SaveConfigCallback):
     """Writes config.yaml and, beside it, what the run was made from."""
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Leave the file of a run that is continued: it says the same."""
+        self.already_saved = trainer.logger is not None and (Path(trainer.logger.log_dir or ".") / CONFIG).exists()
+        super().setup(trainer, pl_module, stage)
 
     def save_config(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:  # noqa: ARG002
         """Write run.json."""
         record = {"version": __version__, "data": trainer.datamodule.provenance}  # pyright: ignore[reportAttributeAccessIssue]
-        folder = Path(trainer.log_dir or ".")
+        assert trainer.logger is not None
+        folder = Path(trainer.logger.log_dir or ".")  # trainer.log_dir would wait for the other devices
         (folder / "run.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
-class RefinerCLI(lightning_cli.LightningCLI):
+class RefinerCLI(L.pytorch.cli.LightningCLI):
     """Builds model, data and trainer from a configuration file and command line options."""
 
-    def add_arguments_to_parser(self, parser: lightning_cli.LightningArgumentParser) -> None:
+    def add_arguments_to_parser(self, parser: L.pytorch.cli.LightningArgumentParser) -> None:
         """Add what the trainer does not have, and say what must be equal."""
         parser.add_argument("--name", type=str, default="simgan", help="The run is written to runs/NAME/version_K.")
         parser.add_argument("--ckpt_path", type=str | None, default=None, help="Checkpoint to continue from.")
@@ -99,9 +109,27 @@ class RefinerCLI(lightning_cli.LightningCLI):
         parser.link_arguments("data.codec", "model.codec", apply_on="instantiate")
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
-        """Log to a folder of this run's own."""
-        logger = L.pytorch.loggers.TensorBoardLogger("runs", name=self.config["name"])
+        """Log to a folder of this run's own, or to that of an interrupted run with the same settings."""
+        interrupted = self.interrupted_run()
+        version = None if interrupted is None else interrupted.name
+        logger = L.pytorch.loggers.TensorBoardLogger("runs", name=self.config["name"], version=version)
         return super().instantiate_trainer(**kwargs, logger=logger)
+
+    def interrupted_run(self) -> Path | None:
+        """Give the newest run of this name, if it was interrupted and has the same settings and data."""
+        runs = Path("runs") / self.config["name"]
+        versions = sorted(runs.glob("version_*"), key=lambda folder: (len(folder.name), folder.name))
+        if not versions or self.config["ckpt_path"] is not None:
+            return None
+        config, last = versions[-1] / CONFIG, versions[-1] / LAST
+        if not config.is_file() or not last.is_file():
+            return None  # killed before its first checkpoint: there is nothing to go on from
+        settings = self.parser.dump(self.config, skip_none=False)
+        if yaml.safe_load(config.read_text()) != yaml.safe_load(settings):
+            return None
+        checkpoint = read_checkpoint(last)
+        same_data = _digests(checkpoint["data"]) == _digests(self.datamodule.provenance)
+        return versions[-1] if same_data and checkpoint["global_step"] < self.config["trainer"]["max_steps"] else None
 
 
 def main(argv: list[str]) -> int:
@@ -117,9 +145,13 @@ def main(argv: list[str]) -> int:
     with without_expected_noise():
         cli = build(argv)
         checkpoint = cli.config["ckpt_path"]
+        trainer = cli.trainer
+        if checkpoint is None and (interrupted := cli.interrupted_run()) is not None:
+            checkpoint = interrupted / LAST
+            if trainer.is_global_zero:
+                print(f"continuing the interrupted run {interrupted}", flush=True)
         if checkpoint is not None:
             _check_checkpoint(Path(checkpoint), cli)
-        trainer = cli.trainer
         if trainer.is_global_zero:
             print(f"seed {cli.config['seed_everything']}, {trainer.max_steps} updates, {trainer.log_dir}", flush=True)
         trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=checkpoint)
@@ -198,9 +230,9 @@ def _check_checkpoint(path: Path, cli: RefinerCLI) -> None:
             f"{path} has already done {checkpoint['global_step']} updates, and --trainer.max_steps is "
             f"{cli.trainer.max_steps}. Give a larger number to train on."
         )
-    before, now = (
-        {name: store["digest"] for name, store in data.items()}
-        for data in (checkpoint["data"], cli.datamodule.provenance)
-    )
-    if before != now:
+    if _digests(checkpoint["data"]) != _digests(cli.datamodule.provenance):
         print(f"refiner train: {path} was trained on other data: the result is not that of one run.", file=sys.stderr)
+
+
+def _digests(data: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {name: store["digest"] for name, store in data.items()}

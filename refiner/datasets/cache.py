@@ -47,7 +47,7 @@ def decode_store(store: DepthStore, digest: str | None = None) -> "DecodedMaps":
         try:
             with temporary.open("wb") as file:
                 for start, stop in store.chunk_ranges():
-                    file.write(np.ascontiguousarray(store.read("depth", start, stop), dtype=_STORED))
+                    file.write(store.read("depth", start, stop).astype(_STORED, copy=False).tobytes())
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

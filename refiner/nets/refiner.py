@@ -48,29 +48,32 @@ class ResidualRefiner(nn.Module):
     """A refiner that is quick, begins as the identity, and decides for each pixel whether there is a reading.
 
     A map is folded to 1/fold of its resolution (pixel unshuffle, nothing is lost), where ResNet blocks are cheap.
-    They give two numbers for each pixel, s and m:
+    They give two numbers for each pixel, s and m; with n the noise of that pixel:
 
-        depth  d = clamp(extend(x) + max_shift tanh(s), -1, 1)
-        output y = +1 where m + prior(x) > 0, else d,     prior = -margin at a reading of x, +margin elsewhere
+        depth   d = clamp(extend(x) + max_shift tanh(s), -1, 1)
+        choice  c = m + n + prior(x),       prior = -margin at a reading of x, +margin elsewhere
+        output  y = +1 where c > 0, else d
 
     A camera either measures a pixel or does not, so the choice is hard: a network that regressed holes would have to
-    pass through values between the hand and the far face, which look like grey halos and decode to false depths. In
-    training the gradient of the choice is that of a sigmoid (straight-through estimator). The last layer starts at
-    zero: then y = x exactly. Depth moves by `max_shift` at most, and no reading arises farther than `reach_px` from
-    one of x: so labels hold by construction, whatever is learnt.
+    pass through values between the hand and the far face, which look like grey halos and decode to false depths.
+    With its own noise at each pixel m is a probability, so holes are tried from the first update on, and what is
+    right can be kept. The gradient of the choice is that of a sigmoid of c / temperature (straight-through).
+
+    The last layer starts at zero: then y = x wherever |n| < margin, and exactly without noise. Depth moves by
+    `max_shift` at most, and no reading arises farther than `reach_px` from one of x: labels hold by construction,
+    whatever is learnt.
     """
 
     def __init__(
         self,
         channels: int = 24,
-        blocks: int = 4,
+        blocks: int = 3,
         fold: int = 2,
         noise_channels: int = 4,
-        max_shift: float = 0.25,
-        reach_px: int = 2,
+        max_shift: float = 0.1,
+        reach_px: int = 1,
         margin: float = 2.0,
-        choice_noise: float = 0.0,
-        choice_gain: float = 1.0,
+        choice_gain: float = 2.0,
         temperature: float = 0.4,
     ) -> None:
         """Build the network.
@@ -79,10 +82,13 @@ class ResidualRefiner(nn.Module):
             channels: Features of every layer.
             blocks: ResNet blocks of two 3x3 convolutions.
             fold: Factor of the pixel unshuffle.
-            noise_channels: Channels of noise, at the folded resolution.
+            noise_channels: Channels of noise, at the folded resolution. The first fold^2 are the pixels' own noise;
+                with fewer the choice is not random, but the blocks see all of them.
             max_shift: Greatest change of depth, in half cubes.
             reach_px: How far outside the rendered hand a reading may arise, px along each axis.
-            margin: How sure the start is that a pixel stays as it is; in units of the choice's logit.
+            margin: Noise beyond which the untrained network changes its mind, in standard deviations.
+            choice_gain: Scale of m: how quickly the choice is learnt beside the depth.
+            temperature: Width of the choice's gradient, in standard deviations of the noise.
         """
         super().__init__()
         self.settings = {
@@ -93,14 +99,12 @@ class ResidualRefiner(nn.Module):
             "max_shift": max_shift,
             "reach_px": reach_px,
             "margin": margin,
-            "choice_noise": choice_noise,
             "choice_gain": choice_gain,
             "temperature": temperature,
         }
-        self.temperature = temperature
-        self.choice_noise, self.choice_gain = choice_noise, choice_gain
         self.fold, self.noise_channels = fold, noise_channels
-        self.max_shift, self.reach_px, self.margin = max_shift, reach_px, margin
+        self.max_shift, self.reach_px = max_shift, reach_px
+        self.margin, self.choice_gain, self.temperature = margin, choice_gain, temperature
         self.first = nn.Conv2d(2 * fold**2 + noise_channels, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels, 3) for _ in range(blocks)))
         self.last = nn.Conv2d(channels, 2 * fold**2, 3, padding=1)
@@ -124,31 +128,28 @@ class ResidualRefiner(nn.Module):
             (N, 1, H, W) in [-1, 1], exactly +1 where there is no reading.
         """
         height, width = depth.shape[-2:]
+        if noise is None:
+            noise = depth.new_zeros(self.noise_shape(len(depth), height, width))
         surface = extend_readings(depth, self.reach_px)
         reading = is_reading(depth).to(depth.dtype)
         shift, missing = self._predict(torch.cat([surface, reading], dim=1), noise)[..., :height, :width].split(1, 1)
         moved = (surface + self.max_shift * torch.tanh(shift)).clamp(-1, 1)
+        choice = self.choice_gain * missing + self.margin * (1 - 2 * reading)
+        if self.noise_channels >= self.fold**2:
+            choice = choice + F.pixel_shuffle(noise[:, : self.fold**2], self.fold)[..., :height, :width]
         # Where nothing is within reach the surface is +1: shifted values must not become readings there.
-        missing = self.choice_gain * missing
-        if self.choice_noise > 0 and noise is not None:
-            missing = (
-                missing + self.choice_noise * F.pixel_shuffle(noise[:, : self.fold**2], self.fold)[..., :height, :width]
-            )
-        logit = torch.where(is_reading(surface), missing + self.margin * (1 - 2 * reading), self.margin)
-        chosen = (logit > 0).to(moved.dtype)
+        choice = torch.where(is_reading(surface), choice, self.margin)
+        chosen = (choice > 0).to(moved.dtype)
         if self.training:
-            soft = torch.sigmoid(logit / self.temperature)
+            soft = torch.sigmoid(choice / self.temperature)
             chosen = chosen + (soft - soft.detach())  # adds exactly 0
         return chosen * NO_READING + (1 - chosen) * moved
 
-    def _predict(self, planes: Tensor, noise: Tensor | None) -> Tensor:
+    def _predict(self, planes: Tensor, noise: Tensor) -> Tensor:
+        """Give s and m, (N, 2, H, W) or a little larger, of (N, 2, H, W) surface and readings."""
         height, width = planes.shape[-2:]
         if height % self.fold or width % self.fold:
             planes = F.pad(planes, (0, -width % self.fold, 0, -height % self.fold), mode="replicate")
-        folded = F.pixel_unshuffle(planes, self.fold)
-        if self.noise_channels:
-            if noise is None:
-                noise = folded.new_zeros(self.noise_shape(len(planes), height, width))
-            folded = torch.cat([folded, noise], dim=1)
+        folded = torch.cat([F.pixel_unshuffle(planes, self.fold), noise.to(planes)], dim=1)
         features = self.blocks(self.first(folded.contiguous(memory_format=torch.channels_last)).relu_())
         return F.pixel_shuffle(self.last(features).float(), self.fold)

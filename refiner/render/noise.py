@@ -6,6 +6,8 @@ The hash is the finaliser of SplitMix64 (Steele, Lea, Flood, "Fast splittable ps
 filter over windows.
 """
 
+import threading
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +56,25 @@ def normal(key, column, row):
 
 
 @numba.njit(nogil=True, cache=True)
-def _expand(key, column, node_row, cell, scale, out):
+def node_rows(columns, cell):
+    """Give the `nodes` of `smooth_noise` before the first row: two rows of nodes, the number of the first, weights."""
+    nodes = np.empty((5, max(columns, cell, 1)), dtype=np.float32)
+    nodes[2, 0] = -1.0
+    for phase in range(cell):
+        share = phase / cell
+        # Weights whose squares sum to 1: else noise would fade between the nodes.
+        scale = 1.0 / np.sqrt(share * share + (1.0 - share) * (1.0 - share))
+        nodes[3, phase], nodes[4, phase] = (1.0 - share) * scale, share * scale
+    return nodes
+
+
+@numba.njit(nogil=True, cache=True)
+def _expand(key, column, node_row, cell, columns, nodes, out):
     """Write one row of lattice nodes, interpolated along the row."""
     node, phase = column // cell, column % cell
     left, right = np.float32(normal(key, node, node_row)), np.float32(normal(key, node + 1, node_row))
-    for u in range(out.size):
-        out[u] = (left + np.float32(phase) / np.float32(cell) * (right - left)) * scale[phase]
+    for u in range(columns):
+        out[u] = nodes[3, phase] * left + nodes[4, phase] * right
         phase += 1
         if phase == cell:
             phase = 0
@@ -68,38 +83,28 @@ def _expand(key, column, node_row, cell, scale, out):
 
 
 @numba.njit(nogil=True, cache=True)
-def smooth_noise(key, column, row, rows, columns, cell, out):
-    """Write normal noise that is correlated over about `cell` pixels: bilinear between the nodes of a lattice.
-
-    Variance 1 at every pixel: the weights' squares are normalised, else noise would fade between the nodes.
+def smooth_noise(key, column, row, cell, nodes, out):
+    """Write a row of normal noise of variance 1, correlated over about `cell` pixels: linear between lattice nodes.
 
     Args:
         key: Of the noise.
-        column: Of the window's first pixel in the camera's image, px.
-        row: Likewise.
-        rows: Of the window.
-        columns: Likewise.
+        column: Of the row's first pixel in the camera's image, px.
+        row: Of the row in the camera's image, px; rows are asked for downwards.
         cell: Distance of the nodes, whole px; 1 gives white noise.
-        out: Written, (rows, columns) float32.
+        nodes: From `node_rows`, kept between the rows by the caller.
+        out: Written, (columns,) float32.
     """
-    scale = np.empty(cell, dtype=np.float32)
-    for k in range(cell):
-        share = k / cell
-        scale[k] = 1.0 / np.sqrt(share * share + (1.0 - share) * (1.0 - share))
-    upper, lower = np.empty(columns, dtype=np.float32), np.empty(columns, dtype=np.float32)
-    at = row // cell
-    _expand(key, column, at, cell, scale, upper)
-    _expand(key, column, at + 1, cell, scale, lower)
-    for v in range(rows):
-        i, phase = (row + v) // cell, (row + v) % cell
-        if i != at:
-            upper, lower = lower, upper
-            _expand(key, column, i + 1, cell, scale, lower)
-            at = i
-        weight = np.float32(phase) / np.float32(cell) * scale[phase]
-        rest = scale[phase] - weight
-        for u in range(columns):
-            out[v, u] = rest * upper[u] + weight * lower[u]
+    at, phase = row // cell, row % cell
+    if nodes[2, 0] != at:
+        if nodes[2, 0] >= 0.0 and nodes[2, 0] == at - 1:
+            nodes[0] = nodes[1]
+        else:
+            _expand(key, column, at, cell, out.size, nodes, nodes[0])
+        _expand(key, column, at + 1, cell, out.size, nodes, nodes[1])
+        nodes[2, 0] = at
+    upper, lower = nodes[3, phase], nodes[4, phase]
+    for u in range(out.size):
+        out[u] = upper * nodes[0, u] + lower * nodes[1, u]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -125,43 +130,29 @@ def reach(depth_mm, radius, low, high):
 
 
 @numba.njit(nogil=True, cache=True)
-def tilt_tangent(depth_mm, v, u, fx, fy):
-    """Give the tangent of the angle between a surface and the image plane at a pixel with a reading.
+def slope(values, v, u):
+    """Give the difference per pixel along both axes, at a pixel inside a framed map: along u, along v.
 
-    Along each axis the gentler of the two one-sided slopes counts, so that a jump in depth beside the pixel does not
-    make its surface steep.
+    Along each axis the gentler of the two one-sided differences counts, so that a jump beside the pixel does not make
+    its surface steep; what is one pixel thin is steep.
     """
-    rows, columns = depth_mm.shape
-    z = depth_mm[v, u]
-    slope_u, slope_v = np.inf, np.inf
-    if u > 0 and depth_mm[v, u - 1] > 0.0:
-        slope_u = abs(z - depth_mm[v, u - 1])
-    if u < columns - 1 and depth_mm[v, u + 1] > 0.0:
-        slope_u = min(slope_u, abs(z - depth_mm[v, u + 1]))
-    if v > 0 and depth_mm[v - 1, u] > 0.0:
-        slope_v = abs(z - depth_mm[v - 1, u])
-    if v < rows - 1 and depth_mm[v + 1, u] > 0.0:
-        slope_v = min(slope_v, abs(z - depth_mm[v + 1, u]))
-    # A pixel without neighbours along an axis says nothing of the slope along it.
-    slope_u = 0.0 if slope_u == np.inf else slope_u * fx / z
-    slope_v = 0.0 if slope_v == np.inf else slope_v * fy / z
-    return np.sqrt(slope_u * slope_u + slope_v * slope_v)
+    here = values[v, u]
+    return (
+        min(abs(here - values[v, u - 1]), abs(here - values[v, u + 1])),
+        min(abs(here - values[v - 1, u]), abs(here - values[v + 1, u])),
+    )
 
 
-def smooth_noise_map(
-    key: int, origin: tuple[int, int], shape: tuple[int, int], cell_px: int
-) -> NDArray[np.float32]:
-    """Give `smooth_noise` over a window as an array.
+_buffers = threading.local()
 
-    Args:
-        key: See `noise_key`.
-        origin: Column and row of the window's first pixel.
-        shape: Rows and columns of the window.
-        cell_px: Distance of the lattice's nodes.
 
-    Returns:
-        `shape`.
+def scratch(count: int, rows: int, columns: int) -> NDArray[np.float32]:
+    """Lend this thread's buffer, (count, rows, columns), until the next call in the same thread.
+
+    Memory that is asked for and given back with every map costs more in page faults than the work done in it.
     """
-    out = np.empty(shape, dtype=np.float32)
-    smooth_noise(np.uint64(key), origin[0], origin[1], shape[0], shape[1], cell_px, out)
-    return out
+    wanted = count * rows * columns
+    buffer = getattr(_buffers, "floats", None)
+    if buffer is None or buffer.size < wanted:
+        buffer = _buffers.floats = np.empty(wanted, dtype=np.float32)
+    return buffer[:wanted].reshape(count, rows, columns)

@@ -27,7 +27,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from refiner.render.noise import noise_key, reach, smooth_noise, tilt_tangent, uniform
+from refiner.render.noise import node_rows, noise_key, reach, scratch, slope, smooth_noise, uniform
 
 _ACROSS, _DOWN, _DISPARITY, _GRAZING = 1, 2, 3, 4
 
@@ -42,7 +42,7 @@ class StructuredLight:
         subpixels: Steps of disparity in a pixel.
         disparity_px: Standard deviation of the disparity.
         lateral_px: Standard deviation of a reading's place, along each axis.
-        cell_px: Over so many pixels noise is correlated.
+        cell_px: Over so many pixels a reading's place is correlated; its disparity over half as many.
         window_px: Side of the correlation window, px; odd.
         support: Share of the window that must lie on one surface.
         grazing_deg: Tilt at which readings begin to fail, and at which none is left.
@@ -76,115 +76,127 @@ class StructuredLight:
     @property
     def margin_px(self) -> int:
         """Pixels around a silhouette that readings may spread to."""
-        return self.window_px // 2 + math.ceil(3.5 * self.lateral_px)
+        return math.ceil(3 * self.lateral_px)
 
 
 @numba.njit(nogil=True, cache=True)
-def _shade(depth, focal, projector_mm, rim, disparity):
+def _shade(depth, low, high, rim, constant, right, disparity):
     """Write the disparity of each pixel: 0 without a surface, negative where the projector does not see it.
 
-    A pixel's column in the projector is u - d. Columns keep the order of pixels unless something is in the way.
+    A pixel's column in the projector is u - d, or u + d where the projector stands on the left. Columns keep the order
+    of pixels unless something is in the way.
 
     Args:
         depth: (rows, columns) mm.
-        focal: px.
-        projector_mm: Place of the projector.
-        rim: Width of a frame of zeros around the output.
+        low: (rows,) first column with a reading; `high` the last.
+        high: See `low`.
+        rim: Width of the frame around the output: windows then need no bounds.
+        constant: Disparity times depth, px mm.
+        right: Whether the projector stands at +x.
         disparity: Written, (rows + 2 rim, columns + 2 rim) px.
     """
-    rows, columns = depth.shape
     disparity[:] = 0.0
-    for v in range(rows):
-        if projector_mm > 0:
-            seen = np.inf
-            for u in range(columns - 1, -1, -1):
-                if depth[v, u] > 0.0:
-                    d = focal * projector_mm / depth[v, u]
-                    disparity[v + rim, u + rim] = d if u - d < seen else -d
-                    seen = min(seen, u - d)
-        else:
-            seen = -np.inf
-            for u in range(columns):
-                if depth[v, u] > 0.0:
-                    d = -focal * projector_mm / depth[v, u]
-                    disparity[v + rim, u + rim] = d if u + d > seen else -d
-                    seen = max(seen, u + d)
+    for v in range(depth.shape[0]):
+        seen = np.float32(np.inf)
+        for n in range(high[v] - low[v] + 1):
+            # Both sides are one case when pixels are counted from the projector's.
+            u = high[v] - n if right else low[v] + n
+            if depth[v, u] > 0.0:
+                d = np.float32(constant) / depth[v, u]
+                place = -np.float32(n) - d
+                disparity[v + rim, u + rim] = d if place < seen else -d
+                seen = min(seen, place)
 
 
 @numba.njit(nogil=True, cache=True)
 def _match(disparity, v, u, radius, reference):
     """Give the share of a window whose disparity lies within a pixel of the reference, and its mean.
 
-    Every other pixel counts: a quarter of the work, and finer detail is lost in the window anyway.
+    Thirteen places stand for all, as on a chequered board: rows of 3, 2, 3, 2, 3. Finer detail is lost in the window
+    anyway.
     """
-    taps, same, total = 0, 0, np.float32(0.0)
-    for y in range(v - radius, v + radius + 1, 2):
-        for x in range(u - radius, u + radius + 1, 2):
-            d = disparity[y, x]
-            near = abs(d - reference) <= np.float32(1.0)
-            taps += 1
+    same, total = np.float32(0.0), np.float32(0.0)
+    half = (radius + 1) // 2
+    for y in (v - radius, v, v + radius):
+        for x in (u - radius, u, u + radius):
+            tap = disparity[y, x]
+            near = np.float32(abs(tap - reference) <= np.float32(1.0))
             same += near
-            total += d if near else np.float32(0.0)
-    return same / taps, total / max(same, 1)
+            total += near * tap
+    for y in (v - half, v + half):
+        for x in (u - half, u + half):
+            tap = disparity[y, x]
+            near = np.float32(abs(tap - reference) <= np.float32(1.0))
+            same += near
+            total += near * tap
+    return same * np.float32(1.0 / 13.0), total / max(same, np.float32(1.0))
 
 
 @numba.njit(nogil=True, cache=True)
 def _foremost(disparity, v, u, radius):
-    """Give the greatest disparity in a window, or 0 where too little is there to fill half of it."""
-    around = 0
-    for y in range(v - 2, v + 3, 2):
-        for x in range(u - 2, u + 3, 2):
-            around += disparity[y, x] > 0.0
-    most = np.float32(0.0)
-    if around >= 3:
-        for y in range(v - radius, v + radius + 1, 2):
-            for x in range(u - radius, u + radius + 1, 2):
-                most = max(most, disparity[y, x])
-    return most
+    """Give the greatest disparity in a window, or 0 where less than half of it holds any."""
+    most, filled = np.float32(0.0), 0
+    half = (radius + 1) // 2
+    for y in (v - radius, v, v + radius):
+        for x in (u - radius, u, u + radius):
+            most = max(most, disparity[y, x])
+            filled += disparity[y, x] > 0.0
+    for y in (v - half, v + half):
+        for x in (u - half, u + half):
+            most = max(most, disparity[y, x])
+            filled += disparity[y, x] > 0.0
+    return most if filled > 6 else np.float32(0.0)
 
 
 @numba.njit(nogil=True, cache=True)
 def _structured_light(
     depth, fx, fy, u0, v0, seed, item,
-    projector_mm, subpixels, disparity_px, lateral_px, cell, radius, support, steep_from, steep_to, margin, out,
+    projector_mm, subpixels, disparity_px, lateral_px, cell, rim, radius, support, steep_from, steep_to, margin,
+    disparity, out,
 ):  # fmt: skip
     rows, columns = depth.shape
-    rim = max(radius, 2)
-    disparity = np.empty((rows + 2 * rim, columns + 2 * rim), dtype=np.float32)
-    _shade(depth, fx, projector_mm, rim, disparity)
-    across, down, stray = np.empty_like(depth), np.empty_like(depth), np.empty_like(depth)
-    smooth_noise(noise_key(seed, item, _ACROSS), u0, v0, rows, columns, cell, across)
-    smooth_noise(noise_key(seed, item, _DOWN), u0, v0, rows, columns, cell, down)
-    smooth_noise(noise_key(seed, item, _DISPARITY), u0, v0, rows, columns, cell, stray)
-    fading = noise_key(seed, item, _GRAZING)
+    constant = abs(projector_mm) * fx
     low, high = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.int64)
     reach(depth, margin, low, high)
+    _shade(depth, low, high, rim, constant, projector_mm > 0, disparity)
+    key_across, key_down = noise_key(seed, item, _ACROSS), noise_key(seed, item, _DOWN)
+    key_stray, key_fading = noise_key(seed, item, _DISPARITY), noise_key(seed, item, _GRAZING)
+    nodes_across, nodes_down = node_rows(columns, cell), node_rows(columns, cell)
+    stray_cell = max(cell // 2, 1)
+    nodes_stray = node_rows(columns, stray_cell)
+    across, down, stray = np.empty(columns, np.float32), np.empty(columns, np.float32), np.empty(columns, np.float32)
     tan_from = math.tan(steep_from)
-    constant = abs(projector_mm) * fx
     out[:] = 0.0
     for v in range(rows):
+        if low[v] > high[v]:
+            continue
+        smooth_noise(key_across, u0, v0 + v, cell, nodes_across, across)
+        smooth_noise(key_down, u0, v0 + v, cell, nodes_down, down)
+        smooth_noise(key_stray, u0, v0 + v, stray_cell, nodes_stray, stray)
         for u in range(low[v], high[v] + 1):
-            y = min(max(int(np.rint(v + lateral_px * down[v, u])), 0), rows - 1)
-            x = min(max(int(np.rint(u + lateral_px * across[v, u])), 0), columns - 1)
+            y = min(max(math.floor(v + lateral_px * down[u] + 0.5), 0), rows - 1) + rim
+            x = min(max(math.floor(u + lateral_px * across[u] + 0.5), 0), columns - 1) + rim
             # A pixel in shadow may still be matched by what its window sees beside the shadow, on the same surface.
-            d = abs(disparity[y + rim, x + rim])
-            share, mean = 0.0, np.float32(0.0)
+            d = abs(disparity[y, x])
+            share, mean = np.float32(0.0), np.float32(0.0)
             if d > 0.0:
-                steep = tilt_tangent(depth, y, x, fx, fy)
+                # z = c / d: the slope of z in mm per pixel over z / f, its size in mm, is f / d times that of d.
+                along_u, along_v = slope(disparity, y, x)
+                steep = math.sqrt((fx * along_u) ** 2 + (fy * along_v) ** 2) / d
                 if steep > tan_from:
                     lost = (math.atan(steep) - steep_from) / (steep_to - steep_from)
                     # The same for a small patch: failing matches come in clusters.
-                    if uniform(fading, (u0 + u) // 2, (v0 + v) // 2) < lost:
+                    if uniform(key_fading, (u0 + u) // 2, (v0 + v) // 2) < lost:
                         continue
-                share, mean = _match(disparity, y + rim, x + rim, radius, d)
+                share, mean = _match(disparity, y, x, radius, d)
             if share < support or share == 0.0:
-                front = _foremost(disparity, y + rim, x + rim, radius)
+                front = _foremost(disparity, y, x, radius)
                 if front <= 0.0:
                     continue
-                share, mean = _match(disparity, y + rim, x + rim, radius, front)
+                share, mean = _match(disparity, y, x, radius, front)
                 if share <= 0.5:
                     continue
-            steps = np.rint((mean + disparity_px * stray[v, u]) * subpixels)
+            steps = math.floor((mean + disparity_px * stray[u]) * subpixels + 0.5)
             out[v, u] = constant * subpixels / max(steps, 1.0)
 
 
@@ -212,10 +224,13 @@ def structured_light(
     """
     fx, fy = (float(value) for value in np.asarray(camera)[:2])
     out = np.empty_like(depth_mm)
+    radius = sensor.window_px // 2
+    rim = max(radius, 1)
+    disparity = scratch(1, depth_mm.shape[0] + 2 * rim, depth_mm.shape[1] + 2 * rim)[0]
     _structured_light(
         depth_mm, fx, fy, origin[0], origin[1], seed, item,
         sensor.projector_mm, float(sensor.subpixels), sensor.disparity_px, sensor.lateral_px, sensor.cell_px,
-        sensor.window_px // 2, sensor.support, math.radians(sensor.grazing_deg[0]), math.radians(sensor.grazing_deg[1]),
-        sensor.margin_px, out,
+        rim, radius, sensor.support, math.radians(sensor.grazing_deg[0]), math.radians(sensor.grazing_deg[1]),
+        sensor.margin_px, disparity, out,
     )  # fmt: skip
     return out

@@ -12,8 +12,8 @@ phi_i = 4 pi f z_i / c. From this one sum come
 3. drop-out where |A| is small: grazing or dark surfaces, and edges where two phasors cancel.
 
 The camera filters over neighbours, so its noise is smooth: in a still scene of a Kinect v2 the correlation of
-neighbouring pixels is 0.68, at two pixels 0.33, at three 0.1, which a lattice of 3 px gives. Phase wrapping (several
-frequencies resolve it) and light that bounces between surfaces are left out.
+neighbouring pixels is 0.68, at two pixels 0.33, at three 0.1; a lattice of 2 px gives 0.71, 0.25 and 0. Phase wrapping
+(several frequencies resolve it) and light that bounces between surfaces are left out.
 """
 
 import math
@@ -23,13 +23,13 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from refiner.render.noise import noise_key, reach, smooth_noise, tilt_tangent, uniform
+from refiner.render.noise import node_rows, noise_key, reach, scratch, slope, smooth_noise, uniform
 
 _LIGHT_MM_MHZ = 299_792.458
 """Speed of light in millimetres times MHz."""
 _PHASE, _FLYING, _WALL = 11, 12, 13
 _SAME_SURFACE_MM = 12.0
-"""Footprints that span less are averaged without phasors: the same number to 0.01 mm."""
+"""Footprints that span less are averaged without phasors, which would give the same to a tenth of a millimetre."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TimeOfFlight:
     modulation_mhz: float = 80.0
     sigma_mm: float = 1.3
     albedo: float = 0.6
-    cell_px: int = 3
+    cell_px: int = 2
     footprint_px: float = 0.9
     wall_mm: tuple[float, float] = (200.0, 1500.0)
     wall_albedo: float = 0.6
@@ -81,76 +81,101 @@ class TimeOfFlight:
 
 
 @numba.njit(nogil=True, cache=True)
+def _sine(turns):
+    """Give sin(2 pi t) to 4e-6, eight times as fast as the C library: folded to a quarter turn, then Taylor's."""
+    t = turns - math.floor(turns + 0.5)
+    if t > 0.25:
+        t = 0.5 - t
+    elif t < -0.25:
+        t = -0.5 - t
+    x = 2.0 * math.pi * t
+    square = x * x
+    return x * (1.0 - square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0 * (1.0 - square / 72.0))))
+
+
+@numba.njit(nogil=True, cache=True)
+def _mix_surfaces(scene, amplitude, y, x, front, beside, turns_per_mm):
+    """Give length and phase (in turns) of a footprint's sum of phasors, the phase from that of the nearest surface."""
+    along, across = 0.0, 0.0
+    for j in range(3):
+        for i in range(3):
+            weight = (1.0 if j == 1 else beside) * (1.0 if i == 1 else beside) * amplitude[y - 1 + j, x - 1 + i]
+            turns = turns_per_mm * (scene[y - 1 + j, x - 1 + i] - front)
+            along += weight * _sine(turns + 0.25)
+            across += weight * _sine(turns)
+    weights = (1.0 + 2.0 * beside) ** 2
+    return math.sqrt(along * along + across * across) / weights, math.atan2(across, along) / (2.0 * math.pi)
+
+
+@numba.njit(nogil=True, cache=True)
 def _time_of_flight(
-    depth, fx, fy, u0, v0, seed, item,
-    radians_per_mm, sigma_mm, albedo, cell, footprint_px, wall_from, wall_to, wall_albedo, flying_mm, least, out,
+    depth_mm, fx, fy, u0, v0, seed, item,
+    turns_per_mm, sigma_mm, albedo, cell, footprint_px, wall_from, wall_to, wall_albedo, flying_mm, least,
+    scene, amplitude, out,
 ):  # fmt: skip
-    rows, columns = depth.shape
+    rows, columns = depth_mm.shape
+    low, high = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.int64)
+    reach(depth_mm, 1, low, high)
     farthest = np.float32(0.0)
     for v in range(rows):
-        for u in range(columns):
-            farthest = max(farthest, depth[v, u])
-    wall = farthest + wall_from + (wall_to - wall_from) * uniform(noise_key(seed, item, _WALL), 0, 0)
-    wall_amplitude = wall_albedo * (1000.0 / wall) ** 2
-    noise = np.empty((rows, columns), dtype=np.float32)
-    smooth_noise(noise_key(seed, item, _PHASE), u0, v0, rows, columns, cell, noise)
-    patience = np.empty((rows, columns), dtype=np.float32)
-    smooth_noise(noise_key(seed, item, _FLYING), u0, v0, rows, columns, cell, patience)
-    low, high = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.int64)
-    reach(depth, 1, low, high)
-    amplitude = np.empty((rows, columns), dtype=np.float32)
+        for u in range(low[v], high[v] + 1):
+            farthest = max(farthest, depth_mm[v, u])
+    wall = np.float32(farthest + wall_from + (wall_to - wall_from) * uniform(noise_key(seed, item, _WALL), 0, 0))
+    wall_amplitude = np.float32(wall_albedo * (1000.0 / wall) ** 2)
+    # With a frame of one pixel, so that footprints need no bounds.
+    scene[:] = wall
+    amplitude[:] = wall_amplitude
     for v in range(rows):
         for u in range(low[v], high[v] + 1):
-            z = depth[v, u]
-            if z > 0.0:
-                steep = tilt_tangent(depth, v, u, fx, fy)
-                amplitude[v, u] = albedo * (1000.0 / z) ** 2 / math.sqrt(1.0 + steep * steep)
-            else:
-                amplitude[v, u] = wall_amplitude
+            z = depth_mm[v, u]
+            scene[v + 1, u + 1] = z if z > 0.0 else wall
+    one, bright = np.float32(1.0), np.float32(albedo * 1e6)
+    square_u, square_v = np.float32(fx * fx), np.float32(fy * fy)
+    for v in range(rows):
+        for u in range(low[v], high[v] + 1):
+            # The amplitude times z^2 is the albedo times the cosine of the tilt.
+            z = scene[v + 1, u + 1]
+            along_u, along_v = slope(scene, v + 1, u + 1)
+            tilted = np.sqrt(z * z + square_u * along_u * along_u + square_v * along_v * along_v)
+            amplitude[v + 1, u + 1] = bright / (z * tilted) if z < wall else wall_amplitude
+    key_phase, key_flying = noise_key(seed, item, _PHASE), noise_key(seed, item, _FLYING)
+    nodes_phase, nodes_flying = node_rows(columns, cell), node_rows(columns, cell)
+    noise, patience = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    # Over the three rows of a footprint: nearest, farthest and weighted mean of each column.
+    nearest, farthest_z = np.empty(columns + 2, np.float32), np.empty(columns + 2, np.float32)
+    mean = np.empty(columns + 2, np.float32)
     beside = math.exp(-0.5 / footprint_px**2)
+    middle, side = np.float32(1.0 / (1.0 + 2.0 * beside)), np.float32(beside / (1.0 + 2.0 * beside))
     out[:] = 0.0
     for v in range(rows):
+        if low[v] > high[v]:
+            continue
+        smooth_noise(key_phase, u0, v0 + v, cell, nodes_phase, noise)
+        smooth_noise(key_flying, u0, v0 + v, cell, nodes_flying, patience)
+        for x in range(low[v], high[v] + 3):
+            above, here, below = scene[v, x], scene[v + 1, x], scene[v + 2, x]
+            nearest[x] = min(min(above, here), below)
+            farthest_z[x] = max(max(above, here), below)
+            mean[x] = middle * here + side * (above + below)
         for u in range(low[v], high[v] + 1):
-            front, back = np.float32(np.inf), np.float32(0.0)
-            for y in range(max(v - 1, 0), min(v + 2, rows)):
-                for x in range(max(u - 1, 0), min(u + 2, columns)):
-                    z = depth[y, x]
-                    if z > 0.0:
-                        front = min(front, z)
-                        back = max(back, z)
-                    else:
-                        back = np.float32(wall)
-            if front == np.inf:
+            front = min(min(nearest[u], nearest[u + 1]), nearest[u + 2])
+            if front >= wall:
                 continue
-            one_surface = back - front <= _SAME_SURFACE_MM
-            # The wanted part of the sum, in phase with the nearest surface, and the part across it.
-            along, across, weights = 0.0, 0.0, 0.0
-            for y in range(max(v - 1, 0), min(v + 2, rows)):
-                for x in range(max(u - 1, 0), min(u + 2, columns)):
-                    weight = (beside if y != v else 1.0) * (beside if x != u else 1.0)
-                    weights += weight
-                    z = depth[y, x] if depth[y, x] > 0.0 else np.float32(wall)
-                    # Columns beside the reach hold no amplitude, and no surface either.
-                    weight *= amplitude[y, x] if low[y] <= x <= high[y] else wall_amplitude
-                    if one_surface:
-                        along += weight
-                        across += weight * radians_per_mm * (z - front)
-                    else:
-                        along += weight * math.cos(radians_per_mm * (z - front))
-                        across += weight * math.sin(radians_per_mm * (z - front))
-            if one_surface:
-                length, phase = along / weights, across / along
-            else:
-                length, phase = math.sqrt(along * along + across * across) / weights, math.atan2(across, along)
-            if length < least:
-                continue
-            beyond = phase / radians_per_mm
-            if not one_surface:
-                own = depth[v, u]
-                flies = abs(beyond if own <= 0.0 else front + beyond - own)
-                if flies > flying_mm * math.exp(0.5 * patience[v, u]):
+            back = max(max(farthest_z[u], farthest_z[u + 1]), farthest_z[u + 2])
+            if back - front <= _SAME_SURFACE_MM:
+                length = amplitude[v + 1, u + 1]
+                if length < least:
                     continue
-            out[v, u] = max(front + beyond + sigma_mm / length * noise[v, u], 1.0)
+                z = middle * mean[u + 1] + side * (mean[u] + mean[u + 2])
+            else:
+                length, phase = _mix_surfaces(scene, amplitude, v + 1, u + 1, front, beside, turns_per_mm)
+                if length < least:
+                    continue
+                z = np.float32(front + phase / turns_per_mm)
+                own = front if depth_mm[v, u] <= 0.0 else depth_mm[v, u]
+                if abs(z - own) > flying_mm * math.exp(0.5 * patience[u]):
+                    continue
+            out[v, u] = max(z + sigma_mm / length * noise[u], one)
 
 
 def time_of_flight(
@@ -177,10 +202,11 @@ def time_of_flight(
     """
     fx, fy = (float(value) for value in np.asarray(camera)[:2])
     out = np.empty_like(depth_mm)
+    scene, amplitude = scratch(2, depth_mm.shape[0] + 2, depth_mm.shape[1] + 2)
     _time_of_flight(
         depth_mm, fx, fy, origin[0], origin[1], seed, item,
-        4 * math.pi * sensor.modulation_mhz / _LIGHT_MM_MHZ, sensor.sigma_mm, sensor.albedo, sensor.cell_px,
+        2 * sensor.modulation_mhz / _LIGHT_MM_MHZ, sensor.sigma_mm, sensor.albedo, sensor.cell_px,
         sensor.footprint_px, sensor.wall_mm[0], sensor.wall_mm[1], sensor.wall_albedo, sensor.flying_mm,
-        sensor.min_amplitude, out,
+        sensor.min_amplitude, scene, amplitude, out,
     )  # fmt: skip
     return out

@@ -4,7 +4,7 @@ A drawn view is taken when the hand stays in its cube and in the image and the c
 palm. The centre is found in the clean map: the noise of the analytic sensors moves it by a millimetre or two, and so
 the same seed shows the same hands in the same crops with any sensor, pixel for pixel.
 
-The model's forearm ends 16 cm behind the wrist, where real arms go on. It is lengthened to where the elbow would be, so
+The model's forearm ends 20 cm behind the wrist, where real arms go on. Its end is pushed to where the elbow would be, so
 that it leaves the cube, and mostly the image or the depth that is searched, as real arms do.
 """
 
@@ -31,7 +31,7 @@ TRIES = 30
 _SCENE = 0x7363656E65
 """Keeps the generators of scenes apart from those of hands."""
 _OUTSIDE_JOINTS, _OUTSIDE_MM, _OFF_PALM_MM = 3, 15.0, 50.0
-_ARM_LONGER_MM = 130.0
+_ARM_LONGER_MM = 80.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,7 @@ def draw_view(settings: RenderSettings, vertices: Points, joints: Points, triang
 @cache
 def _arm_end() -> NDArray[np.intp]:
     y = load_hand().template.reshape(-1, 3)[:, 1]
-    return np.flatnonzero(y < y.min() + 3.0)
+    return np.flatnonzero(y < y.min() + 0.5)
 
 
 def _longer_arm(vertices: Points) -> Points:

@@ -91,7 +91,8 @@ class SampleSheets(L.Callback):
         """Draw the maps of the validation that has just ended."""
         if not trainer.is_global_zero or not isinstance(pl_module, SimGAN) or pl_module.probe is None:
             return
-        sheet = sample_sheet(*(part[: self.maps] for part in pl_module.probe), self.difference_mm)
+        synthetic, refined, real, cube_mm = (part[: self.maps] for part in pl_module.probe)
+        sheet = sample_sheet(synthetic, refined, real, cube_mm, self.difference_mm)
         for logger in trainer.loggers:
             if isinstance(logger, L.pytorch.loggers.TensorBoardLogger):
                 logger.experiment.add_image("val/samples", sheet, trainer.global_step, dataformats="HWC")

@@ -117,7 +117,7 @@ class SimGAN(L.LightningModule):
             self.refiner_average.update_parameters(self.refiner)
         self._latest |= {name: value.detach() for name, value in values.items()}
         self._latest["train/history/fill"] = self.history.fill
-        if first or (step + 1) % self.trainer.log_every_n_steps == 0:
+        if first or (step + 1) % self.trainer.log_every_n_steps == 0:  # pyright: ignore[reportAttributeAccessIssue]
             self._log(self._latest, step + 1)
 
     def update_loss(self, batch: UnpairedBatch, step: int) -> tuple[Tensor, dict[str, Tensor]]:

@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,22 +115,61 @@ def test_the_same_command_gives_the_same_run_and_another_seed_another():
     assert not same(result("a")[0], result("c")[0])
 
 
-def test_an_interrupted_run_goes_on_bit_for_bit(monkeypatch):
-    assert train("--name", "whole") == 0
+@pytest.fixture
+def killed_at(monkeypatch):
+    """Give a function that trains a run and kills it at an update."""
 
     class Killed(BaseException):
         """As sudden as SIGKILL for everything that could clean up."""
 
     step = train_module.SimGAN.training_step
 
-    def stop_in_the_middle(self, *arguments):
-        if self.global_step == 5:
-            raise Killed
-        step(self, *arguments)
+    def killed(update, *words):
+        def stop_in_the_middle(self, *arguments):
+            if self.global_step == update:
+                raise Killed
+            step(self, *arguments)
 
-    with monkeypatch.context() as patch, contextlib.suppress(Killed):
-        patch.setattr(train_module.SimGAN, "training_step", stop_in_the_middle)
-        train("--name", "cut")
+        with monkeypatch.context() as patch, contextlib.suppress(Killed):
+            patch.setattr(train_module.SimGAN, "training_step", stop_in_the_middle)
+            train(*words)
+
+    return killed
+
+
+def test_the_same_command_continues_an_interrupted_run(killed_at, capsys):
+    assert train("--name", "whole") == 0
+    killed_at(5, "--name", "cut")
+    assert train("--name", "cut") == 0
+    assert "continuing the interrupted run runs/cut/version_0" in capsys.readouterr().out
+    assert same(result("cut"), result("whole"))
+    assert [path.name for path in Path("runs/cut").iterdir()] == ["version_0"]
+    assert train("--name", "cut") == 0  # a run that is done is not touched
+    assert Path("runs/cut/version_1").is_dir()
+
+
+def test_other_settings_or_data_begin_a_run_of_their_own(killed_at):
+    killed_at(5, "--name", "cut")
+    assert train("--name", "cut", "--seed_everything", "6") == 0
+    killed_at(5, "--name", "data")
+    shutil.rmtree("b.zarr")
+    write_balls("b.zarr", unit_mm=1.0, seed=3, noisy=True)
+    assert train("--name", "data") == 0
+    for name in ("cut", "data"):
+        last = f"runs/{name}/version_0/checkpoints/last.ckpt"
+        assert torch.load(last, weights_only=True)["global_step"] == 4
+        assert Path(f"runs/{name}/version_1").is_dir()
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(killed_at):
+    killed_at(1, "--name", "cut")
+    assert train("--name", "cut") == 0
+    assert Path("runs/cut/version_1/checkpoints/last.ckpt").exists()
+
+
+def test_an_interrupted_run_goes_on_bit_for_bit(killed_at):
+    assert train("--name", "whole") == 0
+    killed_at(5, "--name", "cut")
     last = "runs/cut/version_0/checkpoints/last.ckpt"
     assert torch.load(last, weights_only=True)["global_step"] == 4
     assert train("--name", "cut", "--ckpt_path", last) == 0
@@ -157,8 +197,8 @@ def test_a_killed_run_goes_on_bit_for_bit():
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
     assert 0 < torch.load(last, weights_only=True)["global_step"] < 400
-    subprocess.run([*command, *words, "--name", "cut", "--ckpt_path", str(last)], env=environment, check=True)
-    assert same(result("cut", 1), result("whole"))
+    subprocess.run([*command, *words, "--name", "cut"], env=environment, check=True)
+    assert same(result("cut"), result("whole"))
 
 
 def test_further_training_goes_on_from_a_finished_run():
@@ -230,3 +270,19 @@ def test_shipped_recipes_are_found_from_any_folder():
     assert Path(found[1]).is_file()
     assert found[2:] == ["--x", "1"]
     assert train_module._with_shipped_recipes(["--config", "r.yaml"]) == ["--config", "r.yaml"]
+
+
+@pytest.mark.slow
+def test_two_devices_train_together_and_resume_bit_for_bit():
+    script = "import sys\nfrom refiner.cli.main import main\nif __name__ == '__main__':\n    sys.exit(main(sys.argv[1:]))\n"
+    Path("go.py").write_text(script)  # Lightning starts the second process with the same words
+    words = ["--config", "r.yaml", "--data.synthetic", "a.zarr", "--data.real", "b.zarr", "--trainer.devices", "2"]
+    command = [sys.executable, "go.py", "train", *words, "--trainer.strategy", "ddp_find_unused_parameters_true"]
+    environment = os.environ | {"PYTHONPATH": str(Path(refiner.__file__).parent.parent)}
+    subprocess.run([*command, "--name", "whole"], env=environment, check=True)
+    subprocess.run([*command, "--name", "cut", "--trainer.max_steps", "5"], env=environment, check=True)
+    last = "runs/cut/version_0/checkpoints/last.ckpt"
+    subprocess.run([*command, "--name", "cut", "--ckpt_path", last], env=environment, check=True)
+    assert same(result("cut", 1), result("whole"))
+    first, second = result("whole")[2]
+    assert not torch.equal(first["maps"], second["maps"])  # each device has batches and a history of its own

@@ -1,0 +1,111 @@
+"""How many labelled maps a second `render` writes, and what its parts cost.
+
+    python -m experiments.bench.render [--count 2048] [--workers N] [--rounds 5] [--out FILE.json]
+
+Each round renders the same items into a fresh store: hands drawn and posed, rendered, centred, cropped, labelled,
+compressed and written. Compiling is left out: everything runs once before it is timed.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from experiments.bench.timing import report
+from refiner.hand.limits import sample_hands
+from refiner.hand.model import load_hand, pose_hands
+from refiner.render.cameras import CAMERAS
+from refiner.render.generate import generate
+from refiner.render.raster import rasterize
+from refiner.render.sensor import SENSORS, sense
+from refiner.render.settings import RenderSettings
+
+WINDOW_PX, ORIGIN = 220, (210, 130)
+HANDS = 32
+
+
+def maps_per_second(settings: RenderSettings, count: int, workers: int, rounds: int) -> float:
+    """Write a store again and again; the median rate."""
+    rates = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds + 1):
+            start = time.perf_counter()
+            generate(Path(folder, f"{number}.zarr"), settings, count=count, seed=0, provenance={}, workers=workers)
+            rates.append(count / (time.perf_counter() - start))
+    return statistics.median(rates[1:])
+
+
+def milliseconds(job: Callable[[int], object], rounds: int) -> float:
+    """Run a job for each of some hands, on one core; the median of the rounds, for one hand.
+
+    Time of this thread, so that other work on the machine counts as little as can be.
+    """
+    times = []
+    for _ in range(4 * rounds + 1):
+        start = time.thread_time()
+        for hand in range(HANDS):
+            job(hand)
+        times.append((time.thread_time() - start) / HANDS)
+    return 1e3 * statistics.median(times[1:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=2048)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+
+    model, camera = load_hand(), CAMERAS["kinect1"].intrinsics
+    sample = sample_hands(model, 0, np.arange(HANDS))
+    sample.pose[:, 0] = np.pi  # fingers up, the palm to the camera
+    vertices, _ = pose_hands(model, sample.pose, sample.shape, sample.side)
+    vertices = vertices + np.float32([0, 60, 680])
+    shape = (WINDOW_PX, WINDOW_PX)
+    clean = [rasterize(hand, model.triangles, camera, shape, ORIGIN, closed=True) for hand in vertices]
+    rows = [
+        {
+            "key": f"rasterise a hand of {len(model.triangles)} triangles in {WINDOW_PX} x {WINDOW_PX}",
+            "value": milliseconds(
+                lambda n: rasterize(vertices[n], model.triangles, camera, shape, ORIGIN, closed=True), options.rounds
+            ),
+            "unit": "ms",
+            "target": "<= 0.5",
+        }
+    ]
+    for name, sensor in SENSORS.items():
+        rows.append(
+            {
+                "key": f"{name} noise on it",
+                "value": milliseconds(
+                    lambda n, sensor=sensor: sense(clean[n], camera, sensor, seed=0, item=n, origin=ORIGIN),
+                    options.rounds,
+                ),
+                "unit": "ms",
+                "target": "<= 0.4",
+            }
+        )
+    settings = RenderSettings()
+    for name, sensor in {"clean": None, **SENSORS}.items():
+        rows.append(
+            {
+                "key": f"render {options.count} maps of {settings.size} px, {name}, {options.workers} threads",
+                "value": maps_per_second(
+                    replace(settings, sensor=sensor), options.count, options.workers, options.rounds
+                ),
+                "unit": "maps/s",
+                "target": ">= 800" if sensor is None else "",
+            }
+        )
+    report(rows, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+
+from refiner.cli.main import main
+from refiner.datasets.store import DepthStore, StoreWriter, provenance
+from refiner.geometry.depth import to_mm
+
+
+def run(capsys, *words):
+    status = main(["render", *map(str, words)])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.fixture
+def real(tmp_path):
+    """A set of 30 camera maps at 650 to 750 mm in cubes of 240 mm, a fifth of them of left hands."""
+    rng = np.random.default_rng(0)
+    camera = [363.9, 363.9, 255.4, 206.3]
+    path, count = tmp_path / "real.zarr", 30
+    writer = StoreWriter(
+        path, count=count, size=48, depth_unit_mm=1.0, provenance=provenance("x", {"camera": camera}, None, []),
+        arrays={"side": ()},
+    )  # fmt: skip
+    writer.write(
+        0,
+        {
+            "depth": np.ones((count, 48, 48), np.uint16),
+            "camera": np.ones((count, 4)),
+            "centre_mm": np.column_stack([rng.uniform(-60, 60, (count, 2)), rng.uniform(650, 750, count)]),
+            "cube_mm": np.full(count, 240.0),
+            "side": np.arange(count) % 5 == 0,
+        },
+    )
+    writer.finish()
+    return path
+
+
+def test_a_small_set_and_its_last_line(tmp_path, capsys):
+    status, out, _ = run(capsys, tmp_path / "a.zarr", "--count", 3, "--size", 32, "--seed", 2)
+    assert status == 0
+    assert out.splitlines()[-1] == f"{tmp_path / 'a.zarr'}: 3 rendered maps"
+    store = DepthStore(tmp_path / "a.zarr")
+    assert (len(store), store.size, store.depth_unit_mm) == (3, 32, 0.1)
+    configuration = store.provenance["configuration"]
+    assert configuration["camera"] == [575.0, 575.0, 319.5, 239.5, 640, 480]
+    assert store.provenance["seed"] == 2
+    assert store.provenance["command"] == f"refiner render {tmp_path / 'a.zarr'} --count 3 --seed 2 --size 32"
+    status, _, err = run(capsys, tmp_path / "a.zarr", "--count", 3, "--size", 32, "--seed", 2)
+    assert status == 2
+    assert "--overwrite" in err
+    assert run(capsys, tmp_path / "a.zarr", "--count", 2, "--size", 32, "--overwrite")[0] == 0
+    assert len(DepthStore(tmp_path / "a.zarr")) == 2
+
+
+def test_like_copies_a_real_set(tmp_path, real, capsys):
+    status, _, err = run(capsys, tmp_path / "a.zarr", "--count", 40, "--like", real)
+    assert status == 0
+    assert "does not say which camera" not in err
+    store = DepthStore(tmp_path / "a.zarr")
+    assert store.size == 48
+    np.testing.assert_allclose(store.read("cube_mm"), 240)
+    z = store.read("centre_mm")[:, 2]
+    assert z.mean() == pytest.approx(700, abs=20)
+    assert ((z > 600) & (z < 800)).all()
+    assert 0 < (store.read("side") == 1).mean() < 0.5
+    assert store.provenance["configuration"]["camera"][:4] == [363.9, 363.9, 255.4, 206.3]
+    assert list(store.provenance["parents"]) == [str(real)]
+
+
+def test_like_without_a_camera_says_which_is_taken(tmp_path, capsys):
+    # A render's own provenance names its camera; take it away.
+    run(capsys, tmp_path / "a.zarr", "--count", 2, "--size", 16)
+    import zarr
+
+    group = zarr.open_group(tmp_path / "a.zarr", mode="r+")
+    group.attrs["provenance"] = {}
+    status, _, err = run(capsys, tmp_path / "b.zarr", "--count", 1, "--like", tmp_path / "a.zarr", "--sensor", "tof")
+    assert status == 0
+    assert "kinect2 is taken" in err
+    assert DepthStore(tmp_path / "b.zarr").depth_unit_mm == 1.0
+
+
+def test_poses_show_the_same_hands_in_the_same_crops(tmp_path, capsys):
+    run(capsys, tmp_path / "a.zarr", "--count", 5, "--size", 32, "--hand", "both", "--camera", "sr305")
+    status, out, _ = run(capsys, tmp_path / "b.zarr", "--poses", tmp_path / "a.zarr")
+    assert status == 0
+    assert "5 rendered maps" in out
+    a, b = DepthStore(tmp_path / "a.zarr"), DepthStore(tmp_path / "b.zarr")
+    for name in ("centre_mm", "cube_mm", "joints_mm", "pose", "side"):
+        np.testing.assert_allclose(b.read(name), a.read(name), atol=0.01)
+    one, two = to_mm(a.read("depth"), 0.1), to_mm(b.read("depth"), 0.1)
+    # Poses are stored in single precision: a pixel at an outline may turn.
+    assert ((one > 0) != (two > 0)).mean() < 0.002
+    both = (one > 0) & (two > 0)
+    assert np.quantile(np.abs(one - two)[both], 0.99) < 0.2
+    assert b.read("source")[3] == "render seed=0 item=3 of a.zarr item 3"
+
+
+def test_more_maps_than_poses_show_them_from_new_views(tmp_path, capsys):
+    run(capsys, tmp_path / "a.zarr", "--count", 2, "--size", 32)
+    assert run(capsys, tmp_path / "b.zarr", "--poses", tmp_path / "a.zarr", "--count", 4)[0] == 0
+    pose = DepthStore(tmp_path / "b.zarr").read("pose")
+    np.testing.assert_array_equal(pose[:2, 3:], pose[2:, 3:])
+    assert (np.abs(pose[:2, :3] - pose[2:, :3]).max(axis=1) > 0.1).all()
+
+
+def test_poses_need_poses(tmp_path, real, capsys):
+    status, _, err = run(capsys, tmp_path / "a.zarr", "--poses", real)
+    assert status == 2
+    assert "has no array pose" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("--sensor", "radar"), "'radar'"),
+        (("--camera", "kinect9"), "'kinect9'"),
+        (("--distance-mm", "900,450"), "'900,450'"),
+        (("--distance-mm", "700"), "'700'"),
+        (("--count", "0"), "--count 0"),
+        (("--seed", "-1"), "--seed -1"),
+        (("--hand", "middle"), "middle"),
+        (("--cube-mm", "-5"), "-5"),
+        (("--like", "nowhere.zarr"), "nowhere.zarr"),
+    ],
+)
+def test_bad_options_are_named(tmp_path, capsys, words, found):
+    status, _, err = run(capsys, tmp_path / "a.zarr", *words)
+    assert status == 2
+    assert found in err
+    assert "wanted" in err
+    assert not (tmp_path / "a.zarr").exists()
