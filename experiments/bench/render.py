@@ -67,7 +67,7 @@ def main() -> None:
     sample = sample_hands(model, 0, np.arange(HANDS))
     sample.pose[:, 0] = np.pi  # fingers up, the palm to the camera
     vertices, _ = pose_hands(model, sample.pose, sample.shape, sample.side)
-    vertices = vertices + np.float32([0, 60, 680])
+    vertices = vertices + np.array([0, 60, 680], dtype=np.float32)
     shape = (WINDOW_PX, WINDOW_PX)
     clean = [rasterize(hand, model.triangles, camera, shape, ORIGIN, closed=True) for hand in vertices]
     rows = [

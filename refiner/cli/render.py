@@ -73,9 +73,7 @@ def render(
     for name, value in given.items():
         words += [] if value is None else [f"--{name}", str(value)]
     if hand not in (None, "right", "left", "both") or shadow not in ("left", "right"):
-        raise UsageError(
-            f"Found --hand {hand} --shadow {shadow}, wanted right, left or both, and left or right."
-        )
+        raise UsageError(f"Found --hand {hand} --shadow {shadow}, wanted right, left or both, and left or right.")
     if seed < 0 or (count is not None and count < 1) or (size is not None and size < 8) or (workers or 1) < 1:
         raise UsageError(
             f"Found --seed {seed} --count {count} --size {size} --workers {workers}, wanted a seed >= 0, a count >= 1, "

@@ -2,8 +2,8 @@
 
 Item i of a seed is the same bytes whatever is rendered with it, in whatever order, by however many threads. A render
 passes through the very functions that a camera map passes through: `locate_hand` finds the palm on the camera's own
-pixels, where the sensor's noise falls too, and `crop_cube` cuts the cube out. Labels are those of the model: `joints_mm`
-exact, `visible` by the rule of `visibility` on the clean map cut by the same cube.
+pixels, where the sensor's noise falls too, and `crop_cube` cuts the cube out. Labels are those of the model:
+`joints_mm` exact, `visible` by the rule of `visibility` on the clean map cut by the same cube.
 """
 
 import os

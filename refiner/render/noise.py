@@ -6,11 +6,8 @@ The hash is the finaliser of SplitMix64 (Steele, Lea, Flood, "Fast splittable ps
 filter over windows.
 """
 
-import threading
-
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 _ONE, _TWO = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -141,18 +138,3 @@ def slope(values, v, u):
         min(abs(here - values[v, u - 1]), abs(here - values[v, u + 1])),
         min(abs(here - values[v - 1, u]), abs(here - values[v + 1, u])),
     )
-
-
-_buffers = threading.local()
-
-
-def scratch(count: int, rows: int, columns: int) -> NDArray[np.float32]:
-    """Lend this thread's buffer, (count, rows, columns), until the next call in the same thread.
-
-    Memory that is asked for and given back with every map costs more in page faults than the work done in it.
-    """
-    wanted = count * rows * columns
-    buffer = getattr(_buffers, "floats", None)
-    if buffer is None or buffer.size < wanted:
-        buffer = _buffers.floats = np.empty(wanted, dtype=np.float32)
-    return buffer[:wanted].reshape(count, rows, columns)

@@ -80,9 +80,7 @@ def _fill(au, av, aw, bu, bv, bw, cu, cv, cw, inverse_depth):
         elif edge_c < 0.0:
             last = -1.0
         base = start + slope_v * row
-        for column in range(
-            column_from + math.ceil(first - ROUNDING), column_from + math.floor(last + ROUNDING) + 1
-        ):
+        for column in range(column_from + math.ceil(first - ROUNDING), column_from + math.floor(last + ROUNDING) + 1):
             w = np.float32(min(max(base + slope_u * column, low), high))
             if w > inverse_depth[row, column]:
                 inverse_depth[row, column] = w
@@ -159,6 +157,7 @@ def rasterize(
     origin: tuple[int, int] = (0, 0),
     *,
     closed: bool = False,
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Draw the depth of a mesh.
 
@@ -170,12 +169,13 @@ def rasterize(
         origin: Column and row of the window's first pixel in the whole image; may be negative.
         closed: The mesh is closed and its triangles wind counter-clockwise seen from outside: the half that faces
             away is not drawn. Else triangles may wind either way and all are drawn.
+        out: Written and returned where given, of the window's shape.
 
     Returns:
         (rows, columns) z of the nearest surface at each pixel centre in mm, 0 where there is none.
     """
     fx, fy, cx, cy = (float(value) for value in np.asarray(camera))
-    depth_mm = np.empty(shape, dtype=np.float32)
+    depth_mm = np.empty(shape, dtype=np.float32) if out is None else out
     _rasterize(vertices_mm, triangles, closed, fx, fy, cx, cy, float(origin[0]), float(origin[1]), depth_mm)
     return depth_mm
 

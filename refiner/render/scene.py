@@ -113,9 +113,7 @@ def view_rotation(spin: float, tilt: float, roll: float) -> NDArray[np.float64]:
     )
 
 
-def draw_place(
-    rng: np.random.Generator, places: Places, camera: ImageCamera
-) -> tuple[NDArray[np.float64], float]:
+def draw_place(rng: np.random.Generator, places: Places, camera: ImageCamera) -> tuple[NDArray[np.float64], float]:
     """Draw the palm's centre in the camera frame and the cube of one item.
 
     Without a real set the distance is even over its range, and the hand lies evenly over that part of the image where

@@ -43,8 +43,9 @@ def sense(
     seed: int,
     item: int,
     origin: tuple[int, int] = (0, 0),
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """See a clean depth map through a sensor; see `structured_light` and `time_of_flight` for the arguments."""
     if isinstance(sensor, StructuredLight):
-        return structured_light(depth_mm, camera, sensor, seed=seed, item=item, origin=origin)
-    return time_of_flight(depth_mm, camera, sensor, seed=seed, item=item, origin=origin)
+        return structured_light(depth_mm, camera, sensor, seed=seed, item=item, origin=origin, out=out)
+    return time_of_flight(depth_mm, camera, sensor, seed=seed, item=item, origin=origin, out=out)

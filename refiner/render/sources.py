@@ -58,8 +58,8 @@ def poses_from(store: DepthStore, model: HandModel) -> GivenPoses:
     lacking = [name for name in ("pose", "shape") if name not in store]
     if lacking:
         raise StoreError(
-            f"{store.path} has no array {' and no array '.join(lacking)}; it holds {', '.join(store.names)}. Give a set "
-            "with poses of the hand model, such as `refiner render` writes and `refiner annotate export` of a solved "
+            f"{store.path} has no array {' and no array '.join(lacking)}; it holds {', '.join(store.names)}. Give a "
+            "set with poses of the hand model, as `refiner render` writes, and `refiner annotate export` of a solved "
             "session."
         )
     pose, shape = store.read("pose").astype(np.float64), store.read("shape").astype(np.float64)

@@ -16,8 +16,9 @@ What is modelled, in the order of the computation:
 4. Grazing surfaces reflect too little: readings fade out between two angles (Nguyen et al. measured up to 82 degrees;
    Landau, Choo, Beling, "Simulating Kinect infrared and depth images", IEEE Trans. Cybernetics 2016, model the
    reflected light).
-5. Disparity noise, then rounding to 1/8 px (Konolige and Mihelich): z = b f / d, so noise and step grow with z^2
-   (Khoshelham and Elberink, "Accuracy and resolution of Kinect depth data", Sensors 2012: sigma_d of half a step).
+5. Disparity noise of a sixth of a step (Barron and Malik; Handa et al.), then rounding to steps of 1/8 px (Konolige and
+   Mihelich): z = b f / d, so noise and step grow with z^2 (Khoshelham and Elberink, "Accuracy and resolution of Kinect
+   depth data", Sensors 2012; they measure half a step where here the window smooths).
 """
 
 import math
@@ -27,7 +28,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from refiner.render.noise import node_rows, noise_key, reach, scratch, slope, smooth_noise, uniform
+from refiner.render.noise import node_rows, noise_key, reach, slope, smooth_noise, uniform
+from refiner.render.scratch import scratch
 
 _ACROSS, _DOWN, _DISPARITY, _GRAZING = 1, 2, 3, 4
 
@@ -50,7 +52,7 @@ class StructuredLight:
 
     projector_mm: float = 75.0
     subpixels: int = 8
-    disparity_px: float = 0.5 / 8
+    disparity_px: float = 1 / 6 / 8
     lateral_px: float = 0.8
     cell_px: int = 8
     window_px: int = 9
@@ -208,6 +210,7 @@ def structured_light(
     seed: int,
     item: int,
     origin: tuple[int, int] = (0, 0),
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """See a clean depth map as a structured-light camera would.
 
@@ -218,15 +221,16 @@ def structured_light(
         seed: Of the noise; with `item` it fixes every byte.
         item: Number of the map.
         origin: Column and row of the window's first pixel.
+        out: Written and returned where given, of the map's shape; not the map itself.
 
     Returns:
         (rows, columns) readings in mm, 0 where there is none.
     """
     fx, fy = (float(value) for value in np.asarray(camera)[:2])
-    out = np.empty_like(depth_mm)
+    out = np.empty_like(depth_mm) if out is None else out
     radius = sensor.window_px // 2
     rim = max(radius, 1)
-    disparity = scratch(1, depth_mm.shape[0] + 2 * rim, depth_mm.shape[1] + 2 * rim)[0]
+    disparity = scratch("disparity", depth_mm.shape[0] + 2 * rim, depth_mm.shape[1] + 2 * rim)
     _structured_light(
         depth_mm, fx, fy, origin[0], origin[1], seed, item,
         sensor.projector_mm, float(sensor.subpixels), sensor.disparity_px, sensor.lateral_px, sensor.cell_px,

@@ -23,7 +23,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from refiner.render.noise import node_rows, noise_key, reach, scratch, slope, smooth_noise, uniform
+from refiner.render.noise import node_rows, noise_key, reach, slope, smooth_noise, uniform
+from refiner.render.scratch import scratch
 
 _LIGHT_MM_MHZ = 299_792.458
 """Speed of light in millimetres times MHz."""
@@ -186,6 +187,7 @@ def time_of_flight(
     seed: int,
     item: int,
     origin: tuple[int, int] = (0, 0),
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """See a clean depth map as a time-of-flight camera would.
 
@@ -196,13 +198,14 @@ def time_of_flight(
         seed: Of the noise; with `item` it fixes every byte.
         item: Number of the map.
         origin: Column and row of the window's first pixel.
+        out: Written and returned where given, of the map's shape; not the map itself.
 
     Returns:
         (rows, columns) readings in mm, 0 where there is none.
     """
     fx, fy = (float(value) for value in np.asarray(camera)[:2])
-    out = np.empty_like(depth_mm)
-    scene, amplitude = scratch(2, depth_mm.shape[0] + 2, depth_mm.shape[1] + 2)
+    out = np.empty_like(depth_mm) if out is None else out
+    scene, amplitude = scratch("scene", 2, depth_mm.shape[0] + 2, depth_mm.shape[1] + 2)
     _time_of_flight(
         depth_mm, fx, fy, origin[0], origin[1], seed, item,
         2 * sensor.modulation_mhz / _LIGHT_MM_MHZ, sensor.sigma_mm, sensor.albedo, sensor.cell_px,

@@ -1,11 +1,12 @@
 """One hand in front of the camera: choose a view that shows it, render it, find its centre, put noise on it.
 
 A drawn view is taken when the hand stays in its cube and in the image and the centre that `locate_hand` finds is on the
-palm. The centre is found in the clean map: the noise of the analytic sensors moves it by a millimetre or two, and so
-the same seed shows the same hands in the same crops with any sensor, pixel for pixel.
+palm. The centre is found in the clean map, so that the same seed shows the same hands in the same crops with any
+sensor, pixel for pixel. (In the noisy maps it would lie 3 mm from there in the median, more than 9 to 15 mm in a tenth
+of them: the spread that real centres have, but without the pairs.)
 
-The model's forearm ends 20 cm behind the wrist, where real arms go on. Its end is pushed to where the elbow would be, so
-that it leaves the cube, and mostly the image or the depth that is searched, as real arms do.
+The model's forearm ends 20 cm behind the wrist, where real arms go on. Its end is pushed to where the elbow would be,
+so that it leaves the cube, and mostly the image or the depth that is searched, as real arms do.
 """
 
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from refiner.errors import StoreError
 from refiner.hand.model import load_hand
 from refiner.render.raster import rasterize, window_of
 from refiner.render.scene import PALM_DEPTH_MM, PALM_WEIGHTS, draw_place, draw_rotation
+from refiner.render.scratch import scratch
 from refiner.render.sensor import sense
 from refiner.render.settings import GivenPoses, RenderSettings
 
@@ -36,7 +38,7 @@ _ARM_LONGER_MM = 80.0
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Where everything is, and what the camera sees of it.
+    """Where everything is, and what the camera sees of it; its maps hold until this thread renders the next.
 
     Attributes:
         rotation: camera_from_hand (3, 3).
@@ -120,8 +122,10 @@ def draw_view(settings: RenderSettings, vertices: Points, joints: Points, triang
         fault = max(_fault(settings, view.joints_mm, centre, cube_mm), off_palm)
         if fault < best_fault:
             best, best_fault = replace(view, centre_mm=centre, cube_mm=cube_mm), fault
-        if fault <= 1.0:
-            break
+            if fault <= 1.0:
+                break
+            kept = view.clean_mm.copy()  # the next view is drawn into the same memory
+            best = replace(best, clean_mm=kept, seen_mm=kept)
     if best is None:
         raise StoreError(
             f"Item {item} of seed {seed}: none of {TRIES} views shows the hand whole. Its cube of {cube_mm:g} mm, the "
@@ -149,9 +153,7 @@ def _longer_arm(vertices: Points) -> Points:
 def _outside_mm(point, centre, half):
     """Say how far a point lies outside the crop of a cube (negative inside): x and y as they project into it."""
     scale = centre[2] / point[2]
-    return (
-        max(abs(point[0] * scale - centre[0]), abs(point[1] * scale - centre[1]), abs(point[2] - centre[2])) - half
-    )
+    return max(abs(point[0] * scale - centre[0]), abs(point[1] * scale - centre[1]), abs(point[2] - centre[2])) - half
 
 
 @numba.njit(nogil=True, cache=True)
@@ -195,7 +197,7 @@ def _look(settings: RenderSettings, rotation, wrist, vertices: Points, joints: P
     origin, shape = window_of(placed, camera.intrinsics, (camera.rows, camera.columns), 1)
     if 0 in shape:
         return None
-    clean = rasterize(placed, triangles, camera.intrinsics, shape, origin, closed=True)
+    clean = rasterize(placed, triangles, camera.intrinsics, shape, origin, closed=True, out=scratch("image", *shape))
     fx, fy, cx, cy = camera.intrinsics
     window_camera = np.array([fx, fy, cx - origin[0], cy - origin[1]])
     return View(rotation, _move(joints, rotation, wrist), clean, clean, origin, window_camera, np.full(3, np.nan), 0.0)
@@ -211,7 +213,8 @@ def _sense(settings: RenderSettings, view: View, seed: int, item: int) -> View:
     half = view.camera[:2] * view.cube_mm / 2 / view.centre_mm[2] + margin
     left, top = np.maximum(np.floor(middle - half), 0).astype(int).tolist()
     right, bottom = np.minimum(np.ceil(middle + half) + 1, (columns, rows)).astype(int).tolist()
-    clean = np.zeros((max(bottom - top, 1), max(right - left, 1)), dtype=np.float32)
+    clean = scratch("clean", max(bottom - top, 1), max(right - left, 1))
+    clean[:] = 0.0
     # The part of the window that lies in it; the sensor may put readings beside the window.
     u, v = view.origin
     from_u, to_u = max(left, u), min(right, u + view.clean_mm.shape[1])
@@ -221,6 +224,7 @@ def _sense(settings: RenderSettings, view: View, seed: int, item: int) -> View:
             from_v - v : to_v - v, from_u - u : to_u - u
         ]
     intrinsics = settings.camera.intrinsics
-    seen = sense(clean, intrinsics, settings.sensor, seed=seed, item=item, origin=(left, top))
+    seen = sense(clean, intrinsics, settings.sensor, seed=seed, item=item, origin=(left, top),
+                 out=scratch("seen", *clean.shape))  # fmt: skip
     camera = np.array([*intrinsics[:2], intrinsics[2] - left, intrinsics[3] - top])
     return replace(view, clean_mm=clean, seen_mm=seen, origin=(left, top), camera=camera)

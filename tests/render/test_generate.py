@@ -23,7 +23,6 @@ from refiner.render.generate import generate, render_hands
 from refiner.render.scene import Places
 from refiner.render.sensor import SENSORS
 from refiner.render.settings import RenderSettings
-from refiner.render.visibility import visible_joints
 
 SMALL = RenderSettings(size=32)
 
@@ -46,7 +45,7 @@ def test_rows_are_what_a_store_takes(rows):
 def test_every_map_shows_a_hand_in_its_cube(rows):
     depth = to_mm(rows["depth"], 0.1)
     assert ((depth > 0).mean(axis=(1, 2)) > 0.02).all()
-    assert ((depth > 0).mean() > 0.1) and ((depth > 0).mean() < 0.4)
+    assert 0.1 < (depth > 0).mean() < 0.4
     z, half = rows["centre_mm"][:, 2], rows["cube_mm"] / 2
     for map_, near, far in zip(depth, z - half, z + half, strict=True):
         assert map_[map_ > 0].min() >= near - 0.1
@@ -113,22 +112,20 @@ def test_a_sensor_changes_the_map_and_nothing_else(sensor, rows):
     assert ((clean > 0) != (seen > 0)).any()
 
 
-def test_the_hand_is_centred_as_a_camera_map_is():
-    # A whole image with the render in it and nothing else: the same function finds the same centre.
-    from refiner.render import view as views
+def test_the_hand_is_centred_as_a_camera_map_is(monkeypatch):
+    # The map that was searched, kept aside: `locate_hand` finds in it what the store says.
+    seen = []
 
-    found = []
-    original = views.locate_hand
-    try:
-        views.locate_hand = lambda depth, camera, cube_mm: found.append(
-            (original(depth, camera, cube_mm=cube_mm), depth, camera)
-        ) or found[-1][0]
-        rows = render_hands(SMALL, seed=2, items=[0])
-    finally:
-        views.locate_hand = original
-    centre, depth, camera = found[-1]
+    def keep(depth, camera, *, cube_mm):
+        seen[:] = [depth.copy(), camera]
+        return locate_hand(depth, camera, cube_mm=cube_mm)
+
+    monkeypatch.setattr("refiner.render.view.locate_hand", keep)
+    rows = render_hands(SMALL, seed=2, items=[0])
+    centre = locate_hand(*seen, cube_mm=260.0)
     np.testing.assert_allclose(rows["centre_mm"][0], centre, rtol=1e-6)
-    np.testing.assert_array_equal(locate_hand(depth, camera, cube_mm=260.0), centre)
+    # On the palm: within some centimetres of the middle of its joints.
+    assert np.linalg.norm(rows["joints_mm"][0, [0, 5, 9, 13, 17]].mean(axis=0) - centre) < 70
 
 
 def test_left_hands_are_mirror_images():
@@ -187,7 +184,12 @@ def test_an_interrupted_store_goes_on_where_it_stopped(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="power"):
         make(tmp_path / "part.zarr")
     assert not DepthStore(tmp_path / "part.zarr", allow_incomplete=True).complete
-    monkeypatch.setattr(StoreWriter, "write", lambda self, start, rows: (written.append(start), write(self, start, rows)))
+
+    def go_on(self, start, rows):
+        written.append(start)
+        write(self, start, rows)
+
+    monkeypatch.setattr(StoreWriter, "write", go_on)
     done = []
     part = make(tmp_path / "part.zarr", on_progress=done.append)
     assert sorted(written) == [0, 8, 16]

@@ -1,10 +1,8 @@
-import threading
-
 import numpy as np
 import pytest
 
 from refiner.render import noise as compiled
-from refiner.render.noise import node_rows, normal, reach, scratch, slope, smooth_noise, uniform
+from refiner.render.noise import node_rows, normal, reach, slope, smooth_noise, uniform
 
 
 def noise_key(seed, item, stream):
@@ -77,15 +75,3 @@ def test_reach_gives_the_columns_around_readings():
 def test_slope_takes_the_gentler_side():
     values = np.array([[0, 0, 0, 0], [7, 10, 12, 90], [0, 15, 0, 0], [0, 0, 0, 0]], np.float32)
     assert slope(values, 1, 1) == (2, 5)
-
-
-def test_each_thread_has_its_own_buffer():
-    mine = scratch(2, 3, 4)
-    assert mine.shape == (2, 3, 4)
-    mine[:] = 1
-    others = []
-    thread = threading.Thread(target=lambda: others.append(scratch(2, 3, 4)))
-    thread.start()
-    thread.join()
-    others[0][:] = 2
-    assert (mine == 1).all()

@@ -142,5 +142,5 @@ def test_the_window_of_a_mesh_holds_it_and_no_more():
     square = np.array([[-10.0, 0, 500], [30, 0, 500], [30, 20, 500], [-10, 20, 500]])
     assert window_of(square, CAMERA, SHAPE) == ((18, 15), (7, 10))
     assert window_of(square, CAMERA, SHAPE, margin=100) == ((0, 0), SHAPE)
-    assert 0 in window_of(square + [1000, 0, 0], CAMERA, SHAPE)[1]
-    assert 0 in window_of(square - [0, 1000, 0], CAMERA, SHAPE)[1]
+    assert 0 in window_of(square + np.array([1000, 0, 0]), CAMERA, SHAPE)[1]
+    assert 0 in window_of(square - np.array([0, 1000, 0]), CAMERA, SHAPE)[1]
