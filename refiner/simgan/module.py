@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
-from torch.optim.swa_utils import AveragedModel
 
 from refiner.errors import TrainingError
 from refiner.frameworks import lightning as L
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import PatchDiscriminator
+from refiner.simgan.average import running_average
 from refiner.simgan.checkpoint import describe_run, history_of_rank
 from refiner.simgan.history import RefinedHistory
 from refiner.simgan.losses import gradient_penalty
@@ -80,9 +80,7 @@ class SimGAN(L.LightningModule):
         self.seed = seed
         self._optimizer_factories = optimizer_refiner, optimizer_discriminator
         self.history = RefinedHistory(history_maps, seed)
-        self.refiner_average = AveragedModel(refiner, avg_fn=_ramped(average_decay)) if average_decay > 0 else None
-        if self.refiner_average is not None:
-            self.refiner_average.requires_grad_(False)
+        self.refiner_average = running_average(refiner, average_decay) if average_decay > 0 else None
         self._latest: dict[str, Any] = {}
         self._probe_parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         self.probe: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
@@ -207,13 +205,3 @@ class SimGAN(L.LightningModule):
     def _log(self, values: dict[str, Any], step: int) -> None:
         for logger in self.loggers:
             logger.log_metrics({name: float(value) for name, value in values.items()}, step)
-
-
-def _ramped(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Give an exponential average that soon forgets its start: decay_n = min(decay, (1 + n) / (10 + n))."""
-
-    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        ramp = (1 + torch.as_tensor(count)) / (10 + torch.as_tensor(count))
-        return torch.lerp(averaged, current, (1 - ramp.clamp(max=decay)).to(current))
-
-    return average

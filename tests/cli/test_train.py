@@ -274,7 +274,9 @@ def test_shipped_recipes_are_found_from_any_folder():
 
 @pytest.mark.slow
 def test_two_devices_train_together_and_resume_bit_for_bit():
-    script = "import sys\nfrom refiner.cli.main import main\nif __name__ == '__main__':\n    sys.exit(main(sys.argv[1:]))\n"
+    script = (
+        "import sys\nfrom refiner.cli.main import main\nif __name__ == '__main__':\n    sys.exit(main(sys.argv[1:]))\n"
+    )
     Path("go.py").write_text(script)  # Lightning starts the second process with the same words
     words = ["--config", "r.yaml", "--data.synthetic", "a.zarr", "--data.real", "b.zarr", "--trainer.devices", "2"]
     command = [sys.executable, "go.py", "train", *words, "--trainer.strategy", "ddp_find_unused_parameters_true"]
