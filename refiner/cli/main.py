@@ -84,7 +84,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run() -> None:
     """Run as a process: exit with the status of `main`."""
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # the reader, say `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 def _overview() -> str:

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from refiner.simgan.checkpoint import TrainedRefiner, load_refiner
 
 from refiner.datasets.store import CHUNK_ITEMS, DepthStore, StoreWriter, provenance
 from refiner.errors import StoreError
 from refiner.geometry.depth import DepthCodec, to_mm, to_units
+from refiner.simgan.checkpoint import TrainedRefiner, load_refiner
 
 NETWORK_BATCH = 32
 SILHOUETTE_MARGIN_PX = 4

@@ -34,7 +34,7 @@ def make_store(path, joints, depth_mm=600, finish=True):
 @pytest.fixture
 def still():
     """Ten frames of a hand that does not move, 10 mm behind the plane."""
-    joints = np.random.default_rng(0).uniform(-30, 30, (1, 21, 3)) + [0, 0, 640]
+    joints = np.random.default_rng(0).uniform(-30, 30, (1, 21, 3))
     joints[..., 2] = 610
     return np.repeat(joints, 10, axis=0)
 

@@ -156,7 +156,11 @@ def test_an_interrupted_job_continues_with_the_same_result(job, monkeypatch):
 @pytest.mark.parametrize(
     ("prepare", "words", "message"),
     [
-        (lambda: make_store("s.zarr", size=32), ["c.ckpt", "s.zarr", "b.zarr"], "maps of 32 px, but c.ckpt was trained on 16"),
+        (
+            lambda: make_store("s.zarr", size=32),
+            ["c.ckpt", "s.zarr", "b.zarr"],
+            "maps of 32 px, but c.ckpt was trained on 16",
+        ),
         (lambda: make_store("k.zarr", cube_mm=200), ["c.ckpt", "k.zarr", "b.zarr"], "a cube of 200 mm, but c.ckpt"),
         (lambda: None, ["none.ckpt", "a.zarr", "b.zarr"], "No checkpoint at none.ckpt"),
         (lambda: None, ["c.ckpt", "a.zarr", "a.zarr"], "a.zarr exists and is complete"),

@@ -1,0 +1,67 @@
+"""The README is true: its commands are run, in order, in one folder, on tiny sets."""
+
+import re
+import shlex
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from refiner.cli.main import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line.strip()
+    for block in re.findall(r"^ *```sh\n(.*?)^ *```", README, flags=re.DOTALL | re.MULTILINE)
+    for line in block.splitlines()
+    if line.strip().startswith("refiner ")
+]
+SMALLER = {
+    "--count": "24",
+    "--trainer.max_steps": "3",
+    "--batch-size": "8",
+    "--variants": "2",
+    "--trainer.devices": "1",
+}
+
+
+def make_recordings(folder):
+    """Two sequences of a ball before a wall, as a camera's 16-bit PNG files."""
+    yy, xx = np.mgrid[:120, :160]
+    for sequence in ("first", "second"):
+        (folder / sequence).mkdir(parents=True)
+        for frame in range(12):
+            inside = (xx - 70 - frame) ** 2 + (yy - 60) ** 2 < 40**2
+            depth = np.where(inside, 600 + 0.2 * (xx - 70), 1500).astype(np.uint16)
+            cv2.imwrite(str(folder / sequence / f"{frame:04d}.png"), depth)
+
+
+def test_commands_are_found():
+    assert {shlex.split(command)[1] for command in COMMANDS} >= {"prepare", "inspect", "render", "train", "refine"}
+
+
+def test_every_command_of_the_readme_runs(tmp_path, capsys):
+    make_recordings(tmp_path / "recordings")
+    for command in COMMANDS:
+        words = shlex.split(command)[1:]
+        for flag, value in SMALLER.items():
+            if flag in words:
+                words[words.index(flag) + 1] = value
+        if words[0] == "train":
+            words += ["--data.batch_size", "2"]
+            words += [] if "--trainer.max_steps" in words else ["--trainer.max_steps", "3"]
+            if "ddp_find_unused_parameters_true" in words:
+                words[words.index("ddp_find_unused_parameters_true")] = "auto"
+        assert main(words) == 0, f"{command}\n{capsys.readouterr().err}"
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)#]+)\)", README))
+def test_links_lead_somewhere(path):
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:configs|experiments|data|refiner)/[\w./-]+)`", README))))
+def test_named_files_exist(path):
+    assert (ROOT / path).exists()
