@@ -26,9 +26,9 @@ from refiner.geometry.depth import to_mm
 from refiner.simgan.checkpoint import load_refiner
 
 MAPS = 3000
-UPDATES = 1600
+UPDATES = 2400
 SIZE_PX = 64
-SHEET_COLUMNS = 12
+SHEET_COLUMNS, SHEET_CELL_PX, DIFFERENCE_MM = 8, 192, 5.0
 CONFIG = Path(__file__).parents[1] / "configs/simgan/fast.yaml"
 
 
@@ -71,9 +71,16 @@ def make_sheet(synthetic: DepthStore, refined: DepthStore, camera: DepthStore, p
         both = (before > 0) & (after > 0)
         rows[0].append(colour(synthetic, int(item)))
         rows[1].append(colour(refined, int(item)))
-        rows[2].append(viz.colour_difference(np.where(both, after - before, np.nan), 15.0))
+        rows[2].append(viz.colour_difference(np.where(both, after - before, np.nan), DIFFERENCE_MM))
         rows[3].append(colour(camera, int(camera_item)))
-    viz.save_png(path, viz.contact_sheet(rows, titles=["synthetic", "refined", "difference, +-15 mm", "camera"]))
+    titles = [
+        "synthetic",
+        "refined",
+        f"refined - synthetic, blue -{DIFFERENCE_MM:g} mm, red +{DIFFERENCE_MM:g} mm",
+        "camera",
+    ]
+    enlarged = [[viz.enlarge(picture, SHEET_CELL_PX) for picture in row] for row in rows]
+    viz.save_png(path, viz.contact_sheet(enlarged, titles=titles))
 
 
 def depth_mm(store: DepthStore, item: int) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 RUNS = {
     "healthy": [],
     "collapsed": [
-        "--model.self_regularization_weight", "0", "--model.history_maps", "0",
+        "--model.objective.self_regularization_weight", "0", "--model.history_maps", "0",
         "--model.optimizer_refiner.init_args.lr", "0.01",
     ],
 }  # fmt: skip
