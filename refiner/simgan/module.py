@@ -16,6 +16,7 @@ from refiner.errors import TrainingError
 from refiner.frameworks import lightning as L
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import PatchDiscriminator
+from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.average import running_average
 from refiner.simgan.checkpoint import describe_run, history_of_rank
 from refiner.simgan.history import RefinedHistory
@@ -28,7 +29,7 @@ from refiner.types import UnpairedBatch
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 # Uses of one seed that must not share random numbers.
-_TRAINING_NOISE, _PROBE_NOISE = 0x6E7472, 0x6E7072
+_TRAINING_NOISE, _PROBE_NOISE, _AUGMENT_REAL, _AUGMENT_REFINED = 0x6E7472, 0x6E7072, 0x617272, 0x617266
 
 
 class SimGAN(L.LightningModule):
@@ -49,6 +50,7 @@ class SimGAN(L.LightningModule):
         optimizer_discriminator: OptimizerFactory = lambda parameters: SGD(parameters, lr=2e-4),
         schedule: UpdateSchedule = UpdateSchedule(),  # noqa: B008 - frozen
         objective: Objective = Objective(),  # noqa: B008 - frozen
+        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
         history_maps: int = 400,
         average_decay: float = 0.0,
         learning_rate_drop_after: int | None = 600_000,
@@ -65,6 +67,7 @@ class SimGAN(L.LightningModule):
             optimizer_discriminator: Makes D's.
             schedule: Whose turn it is.
             objective: What the networks descend on.
+            augmentation: Random changes of every map that D judges.
             history_maps: Capacity of the history of refined images (the paper's B).
             average_decay: Of the running average of R's weights that validation and `refine` use; 0 keeps none. The
                 average is over the last 1 / (1 - decay) updates of R, fewer at the start.
@@ -75,7 +78,7 @@ class SimGAN(L.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.refiner, self.discriminator, self.codec = refiner, discriminator, codec
-        self.schedule, self.objective = schedule, objective
+        self.schedule, self.objective, self.augmentation = schedule, objective, augmentation
         self.learning_rate_drop = learning_rate_drop_after, learning_rate_drop_factor
         self.seed = seed
         self._optimizer_factories = optimizer_refiner, optimizer_discriminator
@@ -132,7 +135,7 @@ class SimGAN(L.LightningModule):
             values = self.discriminator_losses(batch, step, self.history)
             loss = values["train/discriminator/real"] + values["train/discriminator/refined"]
             if self.objective.penalizes(self.schedule.iteration(step)):
-                planes = self.discriminator.planes(batch["real"]).requires_grad_()
+                planes = self.discriminator.planes(self._judged(batch["real"], _AUGMENT_REAL, step)).requires_grad_()
                 penalty = gradient_penalty(self.discriminator.judge_planes(planes), planes)
                 loss = loss + self.objective.penalty_weight * self.objective.penalty_every * penalty
         if not torch.isfinite(loss):
@@ -145,7 +148,8 @@ class SimGAN(L.LightningModule):
     def refiner_losses(self, batch: UnpairedBatch, step: int, *, alone: bool = False) -> dict[str, Tensor]:
         """Give the parts of L_R; `alone` leaves out the adversarial one."""
         refined = self._refine(self.refiner, batch["synthetic"], (_TRAINING_NOISE, self.seed, step, self.global_rank))
-        return self.objective.refiner_terms(refined, batch["synthetic"], None if alone else self.discriminator(refined))
+        logits = None if alone else self.discriminator(self._judged(refined, _AUGMENT_REFINED, step))
+        return self.objective.refiner_terms(refined, batch["synthetic"], logits)
 
     def discriminator_losses(
         self, batch: UnpairedBatch, step: int, history: RefinedHistory | None
@@ -156,7 +160,8 @@ class SimGAN(L.LightningModule):
             refined = self._refine(self.refiner, batch["synthetic"], key)
         if history is not None:
             refined = history.exchange(refined)
-        return self.objective.discriminator_terms(self.discriminator(batch["real"]), self.discriminator(refined))
+        judged = self._judged(batch["real"], _AUGMENT_REAL, step), self._judged(refined, _AUGMENT_REFINED, step)
+        return self.objective.discriminator_terms(*(self.discriminator(maps) for maps in judged))
 
     def validation_step(self, batch: UnpairedBatch, batch_idx: int) -> None:
         """Refine held-out maps, always with the same noise."""
@@ -197,6 +202,9 @@ class SimGAN(L.LightningModule):
             return network(depth)
         noise = np.random.default_rng(key).standard_normal(shape, dtype=np.float32)
         return network(depth, torch.from_numpy(noise).to(depth, non_blocking=True))
+
+    def _judged(self, depth: Tensor, use: int, step: int) -> Tensor:
+        return self.augmentation(depth, (use, self.seed, step, self.global_rank))
 
     def _learning_rate_factor(self, step: int) -> float:
         after, factor = self.learning_rate_drop

@@ -96,9 +96,8 @@ def refine(
     for start, stop in missing:
         first, last = start // variants, stop // variants
         maps = [
-            maps
+            refine_items(network, trained, store, begin, end, variants, seed, device)
             for begin, end in _batches(first, last, batch_size)
-            for maps in [refine_items(network, trained, store, begin, end, variants, seed, device)]
         ]
         rows = {name: np.repeat(store.read(name, first, last), variants, axis=0) for name in store.names}
         writer.write(start, {**rows, "depth": np.concatenate(maps)})

@@ -1,20 +1,17 @@
 import contextlib
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from fakes import write_balls
+from killing import ENVIRONMENT, kill_once_written, run
 
-import refiner
 from refiner import __version__
 from refiner.cli import train as train_module
 from refiner.cli.main import main
@@ -38,6 +35,7 @@ model:
   optimizer_discriminator: {class_path: torch.optim.Adam, init_args: {lr: 0.01}}
   schedule: {refiner_warmup: 1, discriminator_warmup: 1, k_g: 1, k_d: 1}
   objective: {adversarial: least_squares, reduction: mean, penalty_weight: 0.1, penalty_every: 2}
+  augmentation: {depth_offset: 0.5, flip_up_down: true}
   history_maps: 8
   average_decay: 0.9
 data: {batch_size: 4, probe_maps: 5}
@@ -180,24 +178,11 @@ def test_an_interrupted_run_goes_on_bit_for_bit(killed_at):
 @pytest.mark.slow
 def test_a_killed_run_goes_on_bit_for_bit():
     words = ["--config", "r.yaml", "--data.synthetic", "a.zarr", "--data.real", "b.zarr", "--trainer.max_steps", "400"]
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from refiner.cli.main import main; sys.exit(main(sys.argv[1:]))",
-        "train",
-    ]
-    environment = os.environ | {"PYTHONPATH": str(Path(refiner.__file__).parent.parent)}
-    subprocess.run([*command, *words, "--name", "whole"], env=environment, check=True)
-    killed = subprocess.Popen([*command, *words, "--name", "cut"], env=environment)
     last = Path("runs/cut/version_0/checkpoints/last.ckpt")
-    while not last.exists():
-        assert killed.poll() is None
-        time.sleep(0.05)
-    time.sleep(1.0)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.wait()
+    run("train", *words, "--name", "whole")
+    kill_once_written(last, "train", *words, "--name", "cut", wait_s=1.0)
     assert 0 < torch.load(last, weights_only=True)["global_step"] < 400
-    subprocess.run([*command, *words, "--name", "cut"], env=environment, check=True)
+    run("train", *words, "--name", "cut")
     assert same(result("cut"), result("whole"))
 
 
@@ -280,11 +265,10 @@ def test_two_devices_train_together_and_resume_bit_for_bit():
     Path("go.py").write_text(script)  # Lightning starts the second process with the same words
     words = ["--config", "r.yaml", "--data.synthetic", "a.zarr", "--data.real", "b.zarr", "--trainer.devices", "2"]
     command = [sys.executable, "go.py", "train", *words, "--trainer.strategy", "ddp_find_unused_parameters_true"]
-    environment = os.environ | {"PYTHONPATH": str(Path(refiner.__file__).parent.parent)}
-    subprocess.run([*command, "--name", "whole"], env=environment, check=True)
-    subprocess.run([*command, "--name", "cut", "--trainer.max_steps", "5"], env=environment, check=True)
+    subprocess.run([*command, "--name", "whole"], env=ENVIRONMENT, check=True)
+    subprocess.run([*command, "--name", "cut", "--trainer.max_steps", "5"], env=ENVIRONMENT, check=True)
     last = "runs/cut/version_0/checkpoints/last.ckpt"
-    subprocess.run([*command, "--name", "cut", "--ckpt_path", last], env=environment, check=True)
+    subprocess.run([*command, "--name", "cut", "--ckpt_path", last], env=ENVIRONMENT, check=True)
     assert same(result("cut", 1), result("whole"))
     first, second = result("whole")[2]
     assert not torch.equal(first["maps"], second["maps"])  # each device has batches and a history of its own

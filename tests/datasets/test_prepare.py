@@ -1,16 +1,12 @@
 import json
-import os
 import shlex
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from hand_scene import CAMERA, hand_scene
+from killing import kill_once_written
 
 from refiner.cli.main import main
 from refiner.datasets.layouts import LAYOUTS
@@ -220,12 +216,7 @@ def test_the_command_continues_after_a_kill(tmp_path):
         cv2.imwrite(str(src / f"{k}.png"), hand_scene((k % 50 - 25, 0, 600)).astype(np.uint16))
     assert prepare(src, "whole.zarr", *GIVEN) == 0
     words = ["prepare", str(src), "part.zarr", *GIVEN]
-    process = subprocess.Popen([sys.executable, "-c", "from refiner.cli.main import run; run()", *words])
-    until = time.monotonic() + 120
-    while not Path("part.zarr/depth/c/0/0/0").exists() and time.monotonic() < until:
-        time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    kill_once_written("part.zarr/depth/c/0/0/0", *words)
     with pytest.raises(IncompleteStoreError) as error:
         DepthStore("part.zarr")
     command = shlex.split(str(error.value).split("Continue it with: ")[1])

@@ -1,14 +1,10 @@
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import zarr
+from killing import kill_once_written, run
 
 from refiner.datasets.locate import locate_hand
 from refiner.datasets.store import DepthStore, StoreWriter
@@ -202,22 +198,14 @@ def test_an_interrupted_store_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_killed_run_is_continued_to_the_same_bytes(tmp_path):
-    command = [sys.executable, "-c", "import sys; from refiner.cli.main import main; sys.exit(main(sys.argv[1:]))",
-               "render", "out.zarr", "--count", "1500", "--size", "64", "--seed", "9", "--workers", "1"]  # fmt: skip
+    words = ["render", "out.zarr", "--count", "1500", "--size", "64", "--seed", "9", "--workers", "1"]
     folders = [tmp_path / "killed", tmp_path / "whole"]
     for folder in folders:
         folder.mkdir()
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=folders[0], env=environment, stderr=subprocess.DEVNULL)
-    chunk = folders[0] / "out.zarr/depth/c/1/0/0"
-    deadline = time.monotonic() + 120
-    while not chunk.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    kill_once_written("out.zarr/depth/c/1/0/0", *words, folder=folders[0])
     assert json.loads((folders[0] / "out.zarr/zarr.json").read_text())["attributes"]["complete"] is False
     for folder in folders:
-        assert subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False).returncode == 0
+        run(*words, folder=folder)
     killed, whole = (DepthStore(folder / "out.zarr") for folder in folders)
     assert len(killed) == 1500
     for name in killed.names:

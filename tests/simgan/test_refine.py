@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import zarr
+from killing import kill_once_written
 
 from refiner.cli.main import main
 from refiner.datasets.store import DepthStore, StoreWriter, store_digest
@@ -151,6 +152,19 @@ def test_an_interrupted_job_continues_with_the_same_result(job, monkeypatch):
     monkeypatch.setattr(refine_module, "refine_items", original)
     assert main(words) == 0
     np.testing.assert_array_equal(DepthStore("c.zarr").read("depth"), DepthStore("b.zarr").read("depth"))
+
+
+@pytest.mark.slow
+def test_a_killed_job_continues_with_the_same_result():
+    save_checkpoint("c.ckpt", ResidualRefiner())
+    make_store("a.zarr", count=6000)
+    refine("whole.zarr")
+    words = ["refine", "c.ckpt", "a.zarr", "cut.zarr"]
+    kill_once_written("cut.zarr/depth/c/2/0/0", *words)
+    assert not DepthStore("cut.zarr", allow_incomplete=True).complete
+    assert main(words) == 0
+    for name in DepthStore("whole.zarr").names:
+        np.testing.assert_array_equal(DepthStore("cut.zarr").read(name), DepthStore("whole.zarr").read(name))
 
 
 @pytest.mark.parametrize(
