@@ -26,7 +26,7 @@ from refiner.geometry.depth import to_mm
 from refiner.simgan.checkpoint import load_refiner
 
 MAPS = 3000
-UPDATES = 2400
+UPDATES = 1600
 SIZE_PX = 64
 SHEET_COLUMNS, SHEET_CELL_PX, DIFFERENCE_MM = 8, 192, 5.0
 CONFIG = Path(__file__).parents[1] / "configs/simgan/fast.yaml"

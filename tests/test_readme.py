@@ -39,7 +39,14 @@ def make_recordings(folder):
 
 
 def test_commands_are_found():
-    assert {shlex.split(command)[1] for command in COMMANDS} >= {"prepare", "inspect", "render", "train", "refine"}
+    assert {shlex.split(command)[1] for command in COMMANDS} >= {
+        "prepare",
+        "inspect",
+        "render",
+        "train",
+        "refine",
+        "pose",
+    }
 
 
 def test_every_command_of_the_readme_runs(tmp_path, capsys):
@@ -49,6 +56,8 @@ def test_every_command_of_the_readme_runs(tmp_path, capsys):
         for flag, value in SMALLER.items():
             if flag in words:
                 words[words.index(flag) + 1] = value
+        if words[:2] == ["pose", "train"]:
+            words += ["--trainer.max_steps", "2", "--data.batch_size", "2", "--trainer.val_check_interval", "2"]
         if words[0] == "train":
             words += ["--data.batch_size", "2"]
             words += [] if "--trainer.max_steps" in words else ["--trainer.max_steps", "3"]

@@ -18,8 +18,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from experiments.bench.timing import median_ratio, report, seconds_each
-from refiner.cli.train import keep_freed_memory
+from experiments.bench.timing import ratios, report, row, seconds_each
+from refiner.cli.training import keep_freed_memory
 from refiner.nets.discriminator import EYE_LAYERS, PatchDiscriminator
 from refiner.nets.refiner import PaperRefiner
 from refiner.simgan.losses import adversarial_loss, self_regularization_loss
@@ -118,13 +118,13 @@ def main() -> None:
         },
         options.rounds,
     )
-    rows: list[dict[str, Any]] = [
-        {"key": f"{name}, {options.size} px", "value": MAPS / sorted(seconds)[len(seconds) // 2], "unit": "maps/s"}
+    rows = [
+        row(f"{name}, {options.size} px", [MAPS / second for second in seconds], "maps/s")
         for name, seconds in times.items()
     ]
     for work, target in (("refine", 20), ("train", 8)):
-        ratio = median_ratio(times[f"{work} eye"], times[f"{work} fast"])
-        rows.append({"key": f"{work}, fast over eye", "value": ratio, "unit": "x", "target": f">= {target} x"})
+        values = ratios(times[f"{work} eye"], times[f"{work} fast"])
+        rows.append(row(f"{work}, fast over eye", values, "x", f">= {target} x"))
     report(rows, options.out)
 
 

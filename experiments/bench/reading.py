@@ -8,7 +8,6 @@ are stored, and whole training batches (both stores, dequantised, as network dep
 
 import argparse
 import os
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.bench.timing import report
+from experiments.bench.timing import report, row
 from refiner.datasets.cache import decode_store
 from refiner.datasets.store import DepthStore, StoreWriter
 from refiner.datasets.unpaired import UnpairedDepth
@@ -66,7 +65,7 @@ def main() -> None:
         store = DepthStore(Path(folder, "b.zarr"))
         start = time.perf_counter()
         maps = decode_store(store)
-        rows.append({"key": "decode once", "value": options.maps / (time.perf_counter() - start), "unit": "maps/s"})
+        rows.append(row("decode once", [options.maps / (time.perf_counter() - start)], "maps/s"))
         order = np.random.default_rng(1).permutation(options.maps).reshape(-1, BATCH)
         maps.read(order[0])
         before, rates = resident_mb(), []
@@ -75,9 +74,7 @@ def main() -> None:
             for items in order:
                 maps.read(items)
             rates.append(options.maps / (time.perf_counter() - start))
-        rows.append(
-            {"key": "stored maps, shuffled", "value": statistics.median(rates), "unit": "maps/s", "target": ">= 5000"}
-        )
+        rows.append(row("stored maps, shuffled", rates, "maps/s", ">= 5000"))
         batches = UnpairedDepth(Path(folder, "a.zarr"), Path(folder, "b.zarr"), batch_size=BATCH).training_batches()
         batches.batch(0)
         rates = []
@@ -86,18 +83,9 @@ def main() -> None:
             for step in range(50):
                 batches.batch(50 * turn + step)
             rates.append(2 * BATCH * 50 / (time.perf_counter() - start))
-        rows.append(
-            {
-                "key": "training batches (network depth)",
-                "value": statistics.median(rates),
-                "unit": "maps/s",
-                "target": ">= 5000",
-            }
-        )
-        rows.append(
-            {"key": "resident memory grown by", "value": resident_mb() - before, "unit": "MB", "target": "flat"}
-        )
-        rows.append({"key": "decoded file", "value": maps.path.stat().st_size / 2**20, "unit": "MB"})
+        rows.append(row("training batches (network depth)", rates, "maps/s", ">= 5000"))
+        rows.append(row("resident memory grown by", [resident_mb() - before], "MB", "flat"))
+        rows.append(row("decoded file", [maps.path.stat().st_size / 2**20], "MB"))
     report(rows, options.out)
 
 

@@ -8,7 +8,6 @@ compressed and written. Compiling is left out: everything runs once before it is
 
 import argparse
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.bench.timing import report
+from experiments.bench.timing import report, row
 from refiner.hand.limits import sample_hands
 from refiner.hand.model import load_hand, pose_hands
 from refiner.render.cameras import CAMERAS
@@ -30,19 +29,19 @@ WINDOW_PX, ORIGIN = 220, (210, 130)
 HANDS = 32
 
 
-def maps_per_second(settings: RenderSettings, count: int, workers: int, rounds: int) -> float:
-    """Write a store again and again; the median rate."""
+def maps_per_second(settings: RenderSettings, count: int, workers: int, rounds: int) -> list[float]:
+    """Write a store again and again; the rates."""
     rates = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds + 1):
             start = time.perf_counter()
             generate(Path(folder, f"{number}.zarr"), settings, count=count, seed=0, provenance={}, workers=workers)
             rates.append(count / (time.perf_counter() - start))
-    return statistics.median(rates[1:])
+    return rates[1:]
 
 
-def milliseconds(job: Callable[[int], object], rounds: int) -> float:
-    """Run a job for each of some hands, on one core; the median of the rounds, for one hand.
+def milliseconds(job: Callable[[int], object], rounds: int) -> list[float]:
+    """Run a job for each of some hands, on one core; the time for one hand, of each round.
 
     Time of this thread, so that other work on the machine counts as little as can be.
     """
@@ -52,7 +51,7 @@ def milliseconds(job: Callable[[int], object], rounds: int) -> float:
         for hand in range(HANDS):
             job(hand)
         times.append((time.thread_time() - start) / HANDS)
-    return 1e3 * statistics.median(times[1:])
+    return [1e3 * seconds for seconds in times[1:]]
 
 
 def main() -> None:
@@ -70,40 +69,20 @@ def main() -> None:
     vertices = vertices + np.array([0, 60, 680], dtype=np.float32)
     shape = (WINDOW_PX, WINDOW_PX)
     clean = [rasterize(hand, model.triangles, camera, shape, ORIGIN, closed=True) for hand in vertices]
-    rows = [
-        {
-            "key": f"rasterise a hand of {len(model.triangles)} triangles in {WINDOW_PX} x {WINDOW_PX}",
-            "value": milliseconds(
-                lambda n: rasterize(vertices[n], model.triangles, camera, shape, ORIGIN, closed=True), options.rounds
-            ),
-            "unit": "ms",
-            "target": "<= 0.5",
-        }
-    ]
+    drawing = milliseconds(
+        lambda n: rasterize(vertices[n], model.triangles, camera, shape, ORIGIN, closed=True), options.rounds
+    )
+    rows = [row(f"rasterise a hand of {len(model.triangles)} triangles in {WINDOW_PX} x {WINDOW_PX}", drawing, "ms")]
     for name, sensor in SENSORS.items():
-        rows.append(
-            {
-                "key": f"{name} noise on it",
-                "value": milliseconds(
-                    lambda n, sensor=sensor: sense(clean[n], camera, sensor, seed=0, item=n, origin=ORIGIN),
-                    options.rounds,
-                ),
-                "unit": "ms",
-                "target": "<= 0.4",
-            }
+        noise = milliseconds(
+            lambda n, sensor=sensor: sense(clean[n], camera, sensor, seed=0, item=n, origin=ORIGIN), options.rounds
         )
+        rows.append(row(f"{name} noise on it", noise, "ms"))
     settings = RenderSettings()
     for name, sensor in {"clean": None, **SENSORS}.items():
-        rows.append(
-            {
-                "key": f"render {options.count} maps of {settings.size} px, {name}, {options.workers} threads",
-                "value": maps_per_second(
-                    replace(settings, sensor=sensor), options.count, options.workers, options.rounds
-                ),
-                "unit": "maps/s",
-                "target": ">= 800" if sensor is None else "",
-            }
-        )
+        rates = maps_per_second(replace(settings, sensor=sensor), options.count, options.workers, options.rounds)
+        what = f"render {options.count} maps of {settings.size} px, {name}, {options.workers} threads"
+        rows.append(row(what, rates, "maps/s", "" if sensor else ">= 800"))
     report(rows, options.out)
 
 

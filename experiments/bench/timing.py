@@ -28,18 +28,23 @@ def seconds_each(jobs: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str
     return seconds
 
 
-def median_ratio(slow: list[float], fast: list[float]) -> float:
-    """Give how many times longer `slow` took, the median over rounds (neighbours in time share their disturbances)."""
-    return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
+def ratios(slow: list[float], fast: list[float]) -> list[float]:
+    """Give how many times longer `slow` took, round by round: neighbours in time share their disturbances."""
+    return [a / b for a, b in zip(slow, fast, strict=True)]
+
+
+def row(key: str, values: list[float], unit: str, target: str = "") -> dict[str, Any]:
+    """Make a row of a report: the median of the rounds, and their range."""
+    value = statistics.median(values)
+    return {"key": key, "value": value, "low": min(values), "high": max(values), "unit": unit, "target": target}
 
 
 def report(rows: list[dict[str, Any]], out: Path | None) -> None:
-    """Print rows of {key, value, unit, target} as a Markdown table; write them as json where asked."""
-    print("| what | measured | target |\n|---|---|---|")
-    for row in rows:
-        print(f"| {row['key']} | {row['value']:.4g} {row['unit']} | {row.get('target', '')} |")
+    """Print the rows as a Markdown table; write them as json where asked."""
+    print("| what | median | lowest to highest | target |\n|---|---|---|---|")
+    for r in rows:
+        print(f"| {r['key']} | {r['value']:.4g} {r['unit']} | {r['low']:.4g} to {r['high']:.4g} | {r['target']} |")
     print(f"\ntorch {torch.__version__}, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")
     if out is not None:
-        out.write_text(
-            json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "rows": rows}, indent=2)
-        )
+        record = {"torch": torch.__version__, "threads": torch.get_num_threads(), "rows": rows}
+        out.write_text(json.dumps(record, indent=2) + "\n")

@@ -17,8 +17,9 @@ import torch
 
 from experiments.bench.networks import RECIPE
 from experiments.bench.reading import write_store
-from experiments.bench.timing import median_ratio, report
-from refiner.cli.train import build, keep_freed_memory, without_expected_noise
+from experiments.bench.timing import ratios, report, row
+from refiner.cli.train import build
+from refiner.cli.training import keep_freed_memory, without_expected_noise
 from refiner.frameworks import lightning as L
 
 WARM_UP = 5
@@ -70,6 +71,7 @@ def main() -> None:
     keep_freed_memory()
     bare, fitted = [], []
     with tempfile.TemporaryDirectory() as folder, without_expected_noise():
+        started_in = Path.cwd()
         os.chdir(folder)
         os.environ["DEPTH_REFINER_CACHE"] = f"{folder}/cache"
         for name, unit_mm in (("a", 0.1), ("b", 1.0)):
@@ -86,15 +88,13 @@ def main() -> None:
             if round_ > 0:  # the first is to warm up
                 bare.append(seconds)
                 fitted.append(clock.end - clock.start)
-        os.chdir("/")
+        os.chdir(started_in)
     timed = options.updates - WARM_UP
-    rows: list[dict[str, Any]] = [
-        {"key": name, "value": timed / sorted(seconds)[len(seconds) // 2], "unit": "updates/s"}
+    rows = [
+        row(name, [timed / second for second in seconds], "updates/s")
         for name, seconds in (("bare loop", bare), ("refiner train", fitted))
     ]
-    rows.append(
-        {"key": "refiner train over bare loop", "value": median_ratio(bare, fitted), "unit": "x", "target": ">= 0.95 x"}
-    )
+    rows.append(row("refiner train over bare loop", ratios(bare, fitted), "x", ">= 0.95 x"))
     report(rows, options.out)
 
 

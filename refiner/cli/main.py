@@ -39,6 +39,7 @@ VERBS: dict[str, Verb] = {
     "refine": Verb(
         "Pass a whole dataset through a trained refiner.", "refiner.cli.refine", ("checkpoint", "src", "out")
     ),
+    "pose": Verb("Train a pose estimator, predict joints, measure them.", "refiner.cli.pose", own_parser=True),
     "inspect": Verb("Say what a dataset holds and whether it is whole.", "refiner.cli.inspect", ("dataset",)),
 }
 
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"depth-refiner {__version__}")
         return 0
     try:
-        return _run_verb(words[0], words[1:]) or 0
+        return _run_verb(words[0], words[1:])
     except RefinerError as error:
         if debug:
             raise
@@ -99,18 +100,26 @@ def _overview() -> str:
     )
 
 
-def _run_verb(name: str, words: list[str]) -> int | None:
+def _run_verb(name: str, words: list[str]) -> int:
     if name not in VERBS:
         raise UsageError(f"Found the verb {name!r}, wanted one of {', '.join(VERBS)}. See `refiner --help`.")
     verb = VERBS[name]
     module = importlib.import_module(verb.module)
     if verb.own_parser:
         return module.main(words)
-    function = getattr(module, name)
-    return function(**_parse(name, verb, function, words))
+    return call(name, getattr(module, name), verb.positionals, words)
 
 
-def _parse(name: str, verb: Verb, function: Callable[..., Any], words: list[str]) -> dict[str, Any]:
+def call(name: str, function: Callable[..., Any], positionals: tuple[str, ...], words: list[str]) -> int:
+    """Call a verb's function with options made of its signature; give its status.
+
+    Raises:
+        UsageError: The words do not fit.
+    """
+    return function(**_parse(name, positionals, function, words)) or 0
+
+
+def _parse(name: str, positionals: tuple[str, ...], function: Callable[..., Any], words: list[str]) -> dict[str, Any]:
     from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
     parser = ArgumentParser(prog=f"refiner {name}", description=_summary(function), exit_on_error=False)
@@ -118,7 +127,7 @@ def _parse(name: str, verb: Verb, function: Callable[..., Any], words: list[str]
     parameters = inspect.signature(function, eval_str=True).parameters
     for parameter in parameters.values():
         options: dict[str, Any] = {"type": parameter.annotation, "help": help_texts.get(parameter.name, "")}
-        if parameter.name in verb.positionals:
+        if parameter.name in positionals:
             parser.add_argument(parameter.name, **options)
         elif parameter.annotation is bool:
             parser.add_argument(_flag(parameter.name), action="store_true", help=options["help"])

@@ -63,6 +63,21 @@ def detail_channels(depth: Tensor, gain: float) -> Tensor:
     return torch.cat([depth, *slopes], dim=1)
 
 
+def cell_grid(height: int, width: int, like: Tensor) -> Tensor:
+    """Give the crop coordinates of the centres of cells, (2, H, W): u, then v."""
+    v = (torch.arange(height, device=like.device, dtype=torch.float32) + 0.5) * (2 / height) - 1
+    u = (torch.arange(width, device=like.device, dtype=torch.float32) + 0.5) * (2 / width) - 1
+    return torch.stack([u[None, :].expand(height, width), v[:, None].expand(height, width)])
+
+
+def cell_depth(depth: Tensor, height: int, width: int) -> Tensor:
+    """Give the mean depth of the readings of each cell, (N, 1, height, width); 0, the centre, where it has none."""
+    reading = is_reading(depth).to(depth.dtype)
+    count = F.adaptive_avg_pool2d(reading, (height, width))
+    total = F.adaptive_avg_pool2d(depth * reading, (height, width))
+    return total / count.clamp(min=1e-6)
+
+
 class ResidualBlock(nn.Module):
     """The paper's ResNet block: convolution, ReLU, convolution, plus the input, ReLU."""
 

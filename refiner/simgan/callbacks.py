@@ -1,6 +1,5 @@
-"""What happens beside the updates: checkpoints and sample sheets."""
+"""What happens beside the updates: sample sheets."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,64 +14,6 @@ from refiner.simgan.module import SimGAN
 
 _PICTURE_PX = 128
 """Small maps are enlarged to about this in sample sheets."""
-
-
-class Checkpoints(L.pytorch.callbacks.Checkpoint):
-    """Writes `last.ckpt` at regular updates, after every validation and at the end; keeps the best few.
-
-    A checkpoint is judged by `ProbeNumbers.score`, which does not come from the discriminator in training. The best
-    are named update=NNNNNNN-score=X.XXXX.ckpt.
-    """
-
-    def __init__(self, every_n_updates: int = 100, keep: int = 2) -> None:
-        """Choose how often and how many.
-
-        Args:
-            every_n_updates: How often `last.ckpt` is written between validations.
-            keep: How many of the best are kept.
-        """
-        self.every_n_updates, self.keep = every_n_updates, keep
-        self.folder = Path("checkpoints")
-        self._best: list[tuple[float, str]] = []
-        self._saved_at = -1
-
-    @property
-    def last(self) -> Path:
-        """Give the place of the newest checkpoint."""
-        return self.folder / "last.ckpt"
-
-    def setup(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:  # noqa: ARG002
-        """Write into the folder of the run."""
-        self.folder = Path(trainer.log_dir or ".") / "checkpoints"
-
-    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        """Save at regular updates."""
-        if trainer.global_step % self.every_n_updates == 0:
-            self._save(trainer)
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Save, and keep it where it is among the best."""
-        if trainer.sanity_checking or not isinstance(pl_module, SimGAN) or pl_module.probe_numbers is None:
-            return
-        score = pl_module.probe_numbers.score
-        name = f"update={trainer.global_step:07d}-score={score:.4f}.ckpt"
-        worse = sorted([*self._best, (score, name)])[self.keep :]
-        self._best = sorted([*self._best, (score, name)])[: self.keep]
-        if (score, name) not in worse:
-            trainer.save_checkpoint(self.folder / name)
-        if trainer.is_global_zero:
-            for _, unwanted in worse:
-                (self.folder / unwanted).unlink(missing_ok=True)
-        self._save(trainer)
-
-    def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:  # noqa: ARG002
-        """Save the final state."""
-        if self._saved_at != trainer.global_step:
-            self._save(trainer)
-
-    def _save(self, trainer: L.Trainer) -> None:
-        self._saved_at = trainer.global_step
-        trainer.save_checkpoint(self.last)
 
 
 class SampleSheets(L.Callback):

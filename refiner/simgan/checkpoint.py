@@ -1,32 +1,24 @@
-"""Checkpoints: how they are written, what they say, and how a trained refiner comes out of one.
+"""Checkpoints of SimGAN: what they say, and how a trained refiner comes out of one.
 
-A checkpoint is Lightning's, with plain entries beside: `format`, `depth_refiner_version`, `depth_codec`, `refiner` and
-`discriminator` (class name and settings), `history`, `latest`, `data` (the stores' digests). It holds tensors,
-numbers, strings, lists and dictionaries only, and is read with `weights_only=True`: a file that is something else is
-refused, never unpickled.
+Beside Lightning's entries stand `format`, `depth_refiner_version`, `depth_codec`, `refiner` and
+`discriminator` (class name and settings), `history`, `latest`, `data` (the stores' digests).
 """
 
-import os
-import uuid
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import distributed as dist
 from torch import nn
 
+from refiner.checkpoints import SIMGAN_FORMAT, read_checkpoint
 from refiner.errors import CheckpointError
-from refiner.frameworks import lightning as L
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.refiner import PaperRefiner, ResidualRefiner
 
 if TYPE_CHECKING:
     from refiner.simgan.module import SimGAN
 
-FORMAT = "depth-refiner/simgan/1"
 REFINERS: dict[str, type[nn.Module]] = {network.__name__: network for network in (PaperRefiner, ResidualRefiner)}
 
 
@@ -59,7 +51,7 @@ def load_refiner(path: str | Path) -> TrainedRefiner:
     Raises:
         CheckpointError: The file is missing, cut, or not a checkpoint of this program.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_checkpoint(path, SIMGAN_FORMAT)
     prefix = "refiner_average.module."
     weights = {name.removeprefix(prefix): w for name, w in checkpoint["state_dict"].items() if name.startswith(prefix)}
     if not weights:
@@ -88,45 +80,13 @@ def load_refiner(path: str | Path) -> TrainedRefiner:
     return TrainedRefiner(network.eval().requires_grad_(False), codec, int(network.noise_channels), facts)  # pyright: ignore[reportArgumentType]
 
 
-def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Read a checkpoint whole, and check that it is one of this program.
-
-    Raises:
-        CheckpointError: It is not.
-    """
-    path = Path(path)
-    if not path.is_file():
-        what = "a folder" if path.is_dir() else "nothing"
-        raise CheckpointError(
-            f"No checkpoint at {path}: found {what}, wanted a file as `refiner train` writes it, for example "
-            "runs/NAME/version_0/checkpoints/last.ckpt."
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickles, which are refused just below
-            checkpoint = torch.load(path, map_location=map_location, weights_only=True)
-    except Exception as error:  # on junk torch raises almost anything, down to OSError 22
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(
-            f"{path} ({path.stat().st_size} bytes) is not a readable checkpoint: {first_line} It was cut, or written "
-            "by another program; take another file of the run's checkpoints folder."
-        ) from error
-    found = checkpoint.get("format") if isinstance(checkpoint, dict) else type(checkpoint).__name__
-    if found != FORMAT:
-        raise CheckpointError(
-            f"{path}: found format = {found!r}, wanted {FORMAT!r}: it was not written by `refiner train` of this "
-            "version."
-        )
-    return checkpoint
-
-
 def describe_run(module: "SimGAN") -> dict[str, Any]:
     """Give the entries that `SimGAN` adds to its checkpoints."""
     from refiner import __version__
 
     data = getattr(getattr(module.trainer, "datamodule", None), "provenance", {})
     return {
-        "format": FORMAT,
+        "format": SIMGAN_FORMAT,
         "depth_refiner_version": __version__,
         "depth_codec": module.codec.to_dict(),
         "refiner": _describe(module.refiner),
@@ -159,41 +119,6 @@ def check_resumable(checkpoint: dict[str, Any], module: "SimGAN", path: Path) ->
                 f"{wanted}. Continue with the configuration beside it (config.yaml), or start afresh without "
                 "--ckpt_path."
             )
-
-
-class AtomicCheckpointIO(L.pytorch.plugins.TorchCheckpointIO):
-    """Writes checkpoints so that a kill at any moment leaves the old file or the new one, whole.
-
-    Lightning's own way passes through the system's temporary folder; a move from there to another file system is a
-    copy, which a kill can cut.
-    """
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:  # noqa: ARG002
-        """Write beside the target, sync, rename, sync the folder."""
-        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
-
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ARG002
-        """Read without ever unpickling code, whatever was asked."""
-        return read_checkpoint(path, map_location or "cpu")
-
-
-def write_atomically(path: Path, write: Callable[[Any], None]) -> None:
-    """Write a file so that `path` is at every moment absent, the old file, or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _describe(network: nn.Module) -> dict[str, Any]:

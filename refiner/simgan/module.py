@@ -94,6 +94,11 @@ class SimGAN(L.LightningModule):
         """Give the refiner to use: the average where there is one."""
         return self.refiner if self.refiner_average is None else self.refiner_average.module
 
+    @property
+    def score(self) -> float | None:
+        """Give what checkpoints are ranked by (see `ProbeNumbers`), none before the first validation."""
+        return None if self.probe_numbers is None else self.probe_numbers.score
+
     def configure_optimizers(self) -> tuple[Optimizer, Optimizer]:
         """Give R's optimiser, then D's."""
         for_refiner, for_discriminator = self._optimizer_factories

@@ -15,6 +15,7 @@ from killing import ENVIRONMENT, kill_once_written, run
 from refiner import __version__
 from refiner.cli import train as train_module
 from refiner.cli.main import main
+from refiner.cli.training import with_shipped_recipes
 from refiner.datasets.store import DepthStore
 from refiner.simgan.checkpoint import load_refiner
 
@@ -250,11 +251,11 @@ def test_reading_ahead_in_processes_changes_nothing():
 
 
 def test_shipped_recipes_are_found_from_any_folder():
-    found = train_module._with_shipped_recipes(["--config=simgan/fast.yaml", "--x", "1"])
+    found = with_shipped_recipes(["--config=simgan/fast.yaml", "--x", "1"])
     assert found[0] == "--config"
     assert Path(found[1]).is_file()
     assert found[2:] == ["--x", "1"]
-    assert train_module._with_shipped_recipes(["--config", "r.yaml"]) == ["--config", "r.yaml"]
+    assert with_shipped_recipes(["--config", "r.yaml"]) == ["--config", "r.yaml"]
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from fakes import write_balls
 import refiner
 from refiner.cli import train as train_module
 from refiner.cli.main import main
+from refiner.cli.training import without_expected_noise
 from refiner.nets.refiner import PaperRefiner
 from refiner.simgan.checkpoint import load_refiner
 from refiner.simgan.module import SimGAN
@@ -35,7 +36,7 @@ def write_stores(size):
 
 def built(name, size):
     """Build all that a recipe describes, without training."""
-    with train_module.without_expected_noise():
+    with without_expected_noise():
         return train_module.build(["--config", str(FOLDER / name), *write_stores(size)])
 
 

@@ -1,4 +1,3 @@
-import os
 import pickle
 from pathlib import Path
 
@@ -6,19 +5,12 @@ import pytest
 import torch
 
 from refiner import __version__
+from refiner.checkpoints import SIMGAN_FORMAT, AtomicCheckpointIO, read_checkpoint
 from refiner.errors import CheckpointError
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import Layer, PatchDiscriminator
 from refiner.nets.refiner import PaperRefiner, ResidualRefiner
-from refiner.simgan.checkpoint import (
-    FORMAT,
-    AtomicCheckpointIO,
-    check_resumable,
-    describe_run,
-    load_refiner,
-    read_checkpoint,
-    write_atomically,
-)
+from refiner.simgan.checkpoint import check_resumable, describe_run, load_refiner
 from refiner.simgan.module import SimGAN
 
 
@@ -78,7 +70,7 @@ def test_the_running_average_is_preferred():
 def test_what_a_checkpoint_says():
     save(simgan())
     checkpoint = torch.load("c.ckpt", weights_only=True)  # plain tensors, numbers and strings only
-    assert checkpoint["format"] == FORMAT
+    assert checkpoint["format"] == SIMGAN_FORMAT
     assert checkpoint["depth_refiner_version"] == __version__
     assert checkpoint["depth_codec"] == {"size": 16, "cube_mm": 260.0, "unit_mm": 1.0, "tau": 0.05}
     assert checkpoint["refiner"]["class"] == "ResidualRefiner"
@@ -91,7 +83,7 @@ def make_junk(kind):
     if kind == "pickle":
         path.write_bytes(pickle.dumps(Loaded()))
     elif kind == "torch":
-        torch.save({"format": FORMAT, "state_dict": Loaded()}, path)
+        torch.save({"format": SIMGAN_FORMAT, "state_dict": Loaded()}, path)
     elif kind == "text":
         path.write_text("hello")
     elif kind == "empty":
@@ -141,27 +133,6 @@ def test_a_run_is_not_continued_with_other_networks_or_another_codec():
     other.codec = DepthCodec(16, 300.0, 1.0)
     with pytest.raises(CheckpointError, match=r"its depth_codec is .*config\.yaml"):
         check_resumable(checkpoint, other, path)
-
-
-def test_an_interrupted_write_leaves_the_old_file_whole(monkeypatch):
-    path = Path("folder/file")
-    write_atomically(path, lambda file: file.write(b"old"))
-
-    def fail(file):
-        file.write(b"ne")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, fail)
-    assert path.read_bytes() == b"old"
-    assert [path.name for path in path.parent.iterdir()] == ["file"]
-    order = []
-    monkeypatch.setattr(os, "fsync", lambda _: order.append("sync"))
-    replace = os.replace
-    monkeypatch.setattr(os, "replace", lambda a, b: (order.append("replace"), replace(a, b)))
-    write_atomically(path, lambda file: file.write(b"new"))
-    assert order == ["sync", "replace", "sync"]  # content, name, folder
-    assert path.read_bytes() == b"new"
 
 
 def test_describing_needs_no_data_module():

@@ -8,14 +8,14 @@ from fakes import write_balls
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.optim import SGD, Adam
 
+from refiner.checkpoints import AtomicCheckpointIO, Checkpoints
 from refiner.datasets.unpaired import UnpairedDepth
 from refiner.errors import TrainingError
 from refiner.frameworks import lightning as L
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import Layer, PatchDiscriminator
 from refiner.nets.refiner import PaperRefiner, ResidualRefiner
-from refiner.simgan.callbacks import Checkpoints, SampleSheets
-from refiner.simgan.checkpoint import AtomicCheckpointIO
+from refiner.simgan.callbacks import SampleSheets
 from refiner.simgan.history import RefinedHistory
 from refiner.simgan.module import SimGAN
 from refiner.simgan.objective import Objective

@@ -6,12 +6,12 @@ import torch
 import zarr
 from killing import kill_once_written
 
+from refiner.checkpoints import SIMGAN_FORMAT
 from refiner.cli.main import main
 from refiner.datasets.store import DepthStore, StoreWriter, store_digest
 from refiner.hand.skeleton import HAND21
 from refiner.nets.refiner import PaperRefiner, ResidualRefiner
 from refiner.simgan import refine as refine_module
-from refiner.simgan.checkpoint import FORMAT
 from refiner.simgan.refine import near_silhouette
 
 SIZE = 16
@@ -24,7 +24,7 @@ def save_checkpoint(path, network, **codec):
         for weights in network.parameters():
             weights.copy_(torch.randn(weights.shape, generator=generator) * 0.2)
     checkpoint = {
-        "format": FORMAT,
+        "format": SIMGAN_FORMAT,
         "depth_refiner_version": "0.1.0",
         "depth_codec": {"size": SIZE, "cube_mm": 260.0, "unit_mm": 1.0, "tau": 0.05, **codec},
         "refiner": {"class": type(network).__name__, "settings": network.settings},
@@ -207,7 +207,7 @@ def test_junk_is_never_unpickled(job, capsys, tmp_path):
         def __reduce__(self):
             return (exec, ("open('exploded', 'w')",))
 
-    torch.save({"format": FORMAT, "bomb": Bomb()}, "c.ckpt")
+    torch.save({"format": SIMGAN_FORMAT, "bomb": Bomb()}, "c.ckpt")
     assert main(["refine", "c.ckpt", "a.zarr", "b.zarr"]) == 2
     assert "is not a readable checkpoint" in capsys.readouterr().err
     assert not (tmp_path / "exploded").exists()

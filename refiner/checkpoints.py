@@ -1,0 +1,147 @@
+"""Checkpoint files: written so that a kill leaves them whole, read without ever unpickling code.
+
+A checkpoint is Lightning's, with plain entries beside, of which `format` says what program wrote it. It holds tensors,
+numbers, strings, lists and dictionaries only.
+"""
+
+import os
+import uuid
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from refiner.errors import CheckpointError
+from refiner.frameworks import lightning as L
+
+SIMGAN_FORMAT, POSE_FORMAT = "depth-refiner/simgan/1", "depth-refiner/pose/1"
+WRITERS = {SIMGAN_FORMAT: "refiner train", POSE_FORMAT: "refiner pose train"}
+"""Format -> the command that writes it."""
+
+
+def read_checkpoint(path: str | Path, wanted: str | None = None, map_location: Any = "cpu") -> dict[str, Any]:
+    """Read a checkpoint whole, and check that it is of the wanted format, or of any that this program writes.
+
+    Raises:
+        CheckpointError: It is not.
+    """
+    path = Path(path)
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "nothing"
+        raise CheckpointError(
+            f"No checkpoint at {path}: found {what}, wanted a file as `{WRITERS[wanted or SIMGAN_FORMAT]}` writes it, "
+            "for example checkpoints/last.ckpt in the folder of its run."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles, which are refused just below
+            checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:  # on junk torch raises almost anything, down to OSError 22
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(
+            f"{path} ({path.stat().st_size} bytes) is not a readable checkpoint: {first_line} It was cut, or written "
+            "by another program; take another file of the run's checkpoints folder."
+        ) from error
+    found = checkpoint.get("format") if isinstance(checkpoint, dict) else type(checkpoint).__name__
+    if found not in WRITERS or (wanted is not None and found != wanted):
+        writer = WRITERS[wanted] if wanted else " or ".join(WRITERS.values())
+        raise CheckpointError(
+            f"{path}: found format = {found!r}, wanted {wanted or list(WRITERS)!r}: it was not written by `{writer}` "
+            "of this version."
+        )
+    return checkpoint
+
+
+class AtomicCheckpointIO(L.pytorch.plugins.TorchCheckpointIO):
+    """Writes checkpoints so that a kill at any moment leaves the old file or the new one, whole.
+
+    Lightning's own way passes through the system's temporary folder; a move from there to another file system is a
+    copy, which a kill can cut.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:  # noqa: ARG002
+        """Write beside the target, sync, rename, sync the folder."""
+        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ARG002
+        """Read without ever unpickling code, whatever was asked."""
+        return read_checkpoint(path, map_location=map_location or "cpu")
+
+
+def write_atomically(path: Path, write: Callable[[Any], None]) -> None:
+    """Write a file so that `path` is at every moment absent, the old file, or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Checkpoints(L.pytorch.callbacks.Checkpoint):
+    """Writes `last.ckpt` at regular updates, after every validation and at the end; keeps the best few.
+
+    A checkpoint is judged by the training module's `score`, lower is better: a number on held-out maps. The best
+    are named update=NNNNNNN-score=X.XXXX.ckpt.
+    """
+
+    def __init__(self, every_n_updates: int = 100, keep: int = 2) -> None:
+        """Choose how often and how many.
+
+        Args:
+            every_n_updates: How often `last.ckpt` is written between validations.
+            keep: How many of the best are kept.
+        """
+        self.every_n_updates, self.keep = every_n_updates, keep
+        self.folder = Path("checkpoints")
+        self._best: list[tuple[float, str]] = []
+        self._saved_at = -1
+
+    @property
+    def last(self) -> Path:
+        """Give the place of the newest checkpoint."""
+        return self.folder / "last.ckpt"
+
+    def setup(self, trainer: L.Trainer, pl_module: Any, stage: str) -> None:  # noqa: ARG002
+        """Write into the folder of the run."""
+        self.folder = Path(trainer.log_dir or ".") / "checkpoints"
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """Save at regular updates."""
+        if trainer.global_step % self.every_n_updates == 0:
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Save, and keep it where it is among the best."""
+        if trainer.sanity_checking or pl_module.score is None:
+            return
+        score = float(pl_module.score)
+        name = f"update={trainer.global_step:07d}-score={score:.4f}.ckpt"
+        worse = sorted([*self._best, (score, name)])[self.keep :]
+        self._best = sorted([*self._best, (score, name)])[: self.keep]
+        if (score, name) not in worse:
+            trainer.save_checkpoint(self.folder / name)
+        if trainer.is_global_zero:
+            for _, unwanted in worse:
+                (self.folder / unwanted).unlink(missing_ok=True)
+        self._save(trainer)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:  # noqa: ARG002
+        """Save the final state."""
+        if self._saved_at != trainer.global_step:
+            self._save(trainer)
+
+    def _save(self, trainer: L.Trainer) -> None:
+        self._saved_at = trainer.global_step
+        trainer.save_checkpoint(self.last)

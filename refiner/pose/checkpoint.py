@@ -1,0 +1,106 @@
+"""Checkpoints of pose estimators: what they say, and how a trained estimator comes out of one.
+
+Beside Lightning's entries stand `format`, `depth_refiner_version`, `depth_codec`, `network` (class name and settings),
+`skeleton` and `data` (the store's digest).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from refiner.checkpoints import POSE_FORMAT, read_checkpoint
+from refiner.errors import CheckpointError
+from refiner.geometry.depth import DepthCodec
+from refiner.hand.skeleton import Skeleton
+from refiner.nets.hourglass import HourglassEstimator
+from refiner.nets.offsets import OffsetEstimator, SmallEstimator
+
+if TYPE_CHECKING:
+    from refiner.pose.module import PoseEstimator
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    network.__name__: network for network in (SmallEstimator, OffsetEstimator, HourglassEstimator)
+}
+
+
+@dataclass(frozen=True)
+class TrainedEstimator:
+    """An estimator ready for use.
+
+    Attributes:
+        network: In evaluation mode, on the CPU, without gradients.
+        codec: What its input means.
+        skeleton: What its joints are.
+        facts: Updates done, program version, the store it was trained on.
+    """
+
+    network: nn.Module
+    codec: DepthCodec
+    skeleton: Skeleton
+    facts: dict[str, Any]
+
+
+def load_estimator(path: str | Path) -> TrainedEstimator:
+    """Read the estimator out of a checkpoint.
+
+    Raises:
+        CheckpointError: The file is missing, cut, or not a checkpoint of `refiner pose train`.
+    """
+    checkpoint = read_checkpoint(path, POSE_FORMAT)
+    description = checkpoint["network"]
+    if description["class"] not in NETWORKS:
+        raise CheckpointError(
+            f"{path} holds a network of class {description['class']!r}; this version knows {', '.join(NETWORKS)}. "
+            f"It was written by depth-refiner {checkpoint['depth_refiner_version']}: use that version."
+        )
+    network = NETWORKS[description["class"]](**description["settings"])
+    weights = {name.removeprefix("network."): value for name, value in checkpoint["state_dict"].items()}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: the weights do not fit the network it describes: {error}") from error
+    facts = {
+        "updates": checkpoint["global_step"],
+        "version": checkpoint["depth_refiner_version"],
+        "data": checkpoint["data"],
+        "network": description,
+    }
+    skeleton = Skeleton.from_attrs(checkpoint["skeleton"])
+    return TrainedEstimator(
+        network.eval().requires_grad_(False), DepthCodec(**checkpoint["depth_codec"]), skeleton, facts
+    )
+
+
+def describe_run(module: "PoseEstimator") -> dict[str, Any]:
+    """Give the entries that `PoseEstimator` adds to its checkpoints."""
+    from refiner import __version__
+
+    return _meaning(module) | {
+        "format": POSE_FORMAT,
+        "depth_refiner_version": __version__,
+        "data": getattr(getattr(module.trainer, "datamodule", None), "provenance", {}),
+    }
+
+
+def check_resumable(checkpoint: dict[str, Any], module: "PoseEstimator", path: Path) -> None:
+    """Refuse to continue a run with another network or other joints.
+
+    Raises:
+        CheckpointError: The run and the checkpoint differ; says in what.
+    """
+    for key, wanted in _meaning(module).items():
+        if checkpoint[key] != wanted:
+            raise CheckpointError(
+                f"{path} does not fit this configuration: its {key} is {checkpoint[key]}, the configuration's is "
+                f"{wanted}. Give another --out, or --overwrite to begin afresh."
+            )
+
+
+def _meaning(module: "PoseEstimator") -> dict[str, Any]:
+    return {
+        "network": {"class": type(module.network).__name__, "settings": module.network.settings},
+        "skeleton": module.skeleton.to_attrs(),
+        "depth_codec": module.codec.to_dict(),
+    }
