@@ -3,15 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# For a real run of the demo: make demo REAL=folder/of/depth/maps
+# For a real run of the demo: make demo REAL=folder/of/depth/maps CAMERA=fx,fy,cx,cy
 REAL ?=
+CAMERA ?=
 DEMO ?= runs/demo
 export PYTHONUNBUFFERED := 1
 
 .PHONY: demo test lint data figures clean
 
 demo: $(READY)
-	$(BIN)/python -m experiments.demo --out $(DEMO) $(if $(REAL),--real $(REAL))
+	$(BIN)/python -m experiments.demo --out $(DEMO) $(if $(REAL),--real $(REAL)) $(if $(CAMERA),--camera $(CAMERA))
 
 test: $(READY)
 	$(BIN)/python -m pytest

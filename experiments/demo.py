@@ -1,6 +1,6 @@
 """The main job from nothing, in minutes on two cores: render, take in a camera set, train, refine, look.
 
-    python -m experiments.demo --out runs/demo [--real FOLDER]
+    python -m experiments.demo --out runs/demo [--real FOLDER [--camera fx,fy,cx,cy]]
 
 Without FOLDER the camera is a stand-in: other hands in other poses, rendered through an analytic model of a
 structured-light camera. A run that was interrupted continues; each step that is whole is not done again.
@@ -146,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/demo"))
     parser.add_argument("--real", type=Path, help="folder of real depth maps; without it the camera is a stand-in")
+    parser.add_argument("--camera", help="fx,fy,cx,cy of the real maps in px, where their folder has no camera.json")
     parser.add_argument("--maps", type=int, default=MAPS)
     parser.add_argument("--updates", type=int, default=UPDATES)
     options = parser.parse_args()
@@ -157,6 +158,7 @@ def main() -> None:
 
     if options.real:
         words = ["prepare", str(options.real), str(camera), "--layout", "folder", *size]
+        words += ["--camera", options.camera] if options.camera else []
     else:
         words = ["render", str(camera), "--count", str(options.maps), "--seed", "1", *size]
         words += ["--sensor", "structured-light"]

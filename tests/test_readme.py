@@ -63,7 +63,8 @@ def test_every_command_of_the_readme_runs(tmp_path, capsys):
             words += [] if "--trainer.max_steps" in words else ["--trainer.max_steps", "3"]
             if "ddp_find_unused_parameters_true" in words:
                 words[words.index("ddp_find_unused_parameters_true")] = "auto"
-        assert main(words) == 0, f"{command}\n{capsys.readouterr().err}"
+        # On tiny sets the controls of `evaluate` may fail, which is status 1.
+        assert main(words) in ((0, 1) if words[0] == "evaluate" else (0,)), f"{command}\n{capsys.readouterr().err}"
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)#]+)\)", README))

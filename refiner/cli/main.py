@@ -39,6 +39,7 @@ VERBS: dict[str, Verb] = {
     "refine": Verb(
         "Pass a whole dataset through a trained refiner.", "refiner.cli.refine", ("checkpoint", "src", "out")
     ),
+    "evaluate": Verb("Say how real a refined set looks, without labels.", "refiner.cli.evaluate"),
     "pose": Verb("Train a pose estimator, predict joints, measure them.", "refiner.cli.pose", own_parser=True),
     "inspect": Verb("Say what a dataset holds and whether it is whole.", "refiner.cli.inspect", ("dataset",)),
 }

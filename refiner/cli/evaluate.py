@@ -1,0 +1,79 @@
+"""`refiner evaluate`: how real refined maps look, without labels, and whether their labels still hold."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from refiner.datasets.store import DepthStore
+
+SHOWN = 8
+
+
+def evaluate(*, synthetic: str, refined: str, real: str, out: str, seed: int = 0, overwrite: bool = False) -> int:
+    """Say how real a refined set looks, by classifiers that took no part in its making, and whether its labels hold.
+
+    Exit with status 1 where a control fails, so that an accuracy means nothing.
+
+    Args:
+        synthetic: The renders (NAME.zarr).
+        refined: What `refiner refine` made of them.
+        real: Camera maps, best such as the refiner has not seen.
+        out: Folder for report.json, report.md and maps.png.
+        seed: Of the classifiers and of what is looked at.
+        overwrite: Replace a report that is there.
+    """
+    from refiner.datasets.store import DepthStore
+    from refiner.errors import OutputExistsError
+    from refiner.realism.report import as_markdown, measure
+
+    folder = Path(out)
+    if (folder / "report.json").exists() and not overwrite:
+        raise OutputExistsError(f"{folder} holds a report. Give another --out, or --overwrite.")
+    stores = {"synthetic": DepthStore(synthetic), "refined": DepthStore(refined), "real": DepthStore(real)}
+    report, figures = measure(*stores.values(), seed=seed, on_step=lambda step: print(step, flush=True))
+    report["sets"] = {name: {"path": str(store.path), "digest": store.digest()} for name, store in stores.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_extremes(stores["refined"], figures, folder / "maps.png")
+    (folder / "report.md").write_text(as_markdown(report, {name: store.path for name, store in stores.items()}))
+    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    for level in ("patches", "whole_maps"):
+        result = report[level]["refined_against_real"]
+        void = "" if report[level]["valid"] else f", VOID: {' and '.join(report[level]['void_because'])}"
+        low, high = result["ci95"]
+        print(f"{level.replace('_', ' ')}: {result['accuracy']:.3f} (95 % {low:.3f} to {high:.3f}){void}")
+    print(f"mean change of depth on the hand {report['label_shift']['depth_mm']['mean']:.2f} mm")
+    print(f"{folder}: report.json, report.md, maps.png")
+    return 0 if report["patches"]["valid"] else 1
+
+
+def draw_extremes(refined: "DepthStore", figures: "dict[str, NDArray[Any]]", path: Path) -> None:
+    """Draw the maps at both ends of each measure."""
+    import numpy as np
+
+    from refiner import viz
+
+    rows, titles = [], []
+    for items, values, title in (
+        (figures["scored_items"], -figures["scores"], "most real by the patch classifier"),
+        (figures["scored_items"], figures["scores"], "least real"),
+        (figures["shifted_items"], figures["depth_mm"], "least moved"),
+        (figures["shifted_items"], -figures["depth_mm"], "most moved"),
+    ):
+        rows.append([_picture(refined, int(item)) for item in items[np.argsort(values)[:SHOWN]]])
+        titles.append(title)
+    width = min(map(len, rows))
+    viz.save_png(path, viz.contact_sheet([row[:width] for row in rows], titles=titles))
+
+
+def _picture(store: "DepthStore", item: int) -> "NDArray[np.uint8]":
+    from refiner import viz
+    from refiner.geometry.depth import to_mm
+
+    half = float(store.read("cube_mm", item, item + 1)[0]) / 2
+    z = float(store.read("centre_mm", item, item + 1)[0, 2])
+    depth_mm = to_mm(store.read("depth", item, item + 1)[0], store.depth_unit_mm)
+    return viz.enlarge(viz.colour_depth(depth_mm, z - half, z + half), 128)

@@ -1,0 +1,1 @@
+"""How real refined maps look, measured without labels, and whether their labels still hold."""

@@ -1,0 +1,146 @@
+"""A fresh classifier that tells two sets apart: 50 % means that it cannot.
+
+It takes no part in training a refiner, is trained to a plateau on some frames and asked about others.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_BATCH, _PATIENCE, _MOST_EPOCHS, _RATE = 128, 4, 60, 1e-3
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Pictures of one set.
+
+    Attributes:
+        pictures: (n, C, H, W).
+        owners: (n,), the map that each was cut from.
+    """
+
+    pictures: NDArray[np.float32]
+    owners: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How well two sets were told apart.
+
+    Attributes:
+        accuracy: Mean of the shares of each set that were named rightly; 0.5 is chance.
+        ci95: Its 95 % interval by resampling whole maps, since pictures of one map are alike.
+        pictures: Tested, of each set.
+        epochs: Until the plateau.
+        scores: (n,), (m,) for the tested pictures of the first and the second set: the log odds of the first.
+    """
+
+    accuracy: float
+    ci95: tuple[float, float]
+    pictures: tuple[int, int]
+    epochs: int
+    scores: tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def tell_apart(
+    train: tuple[Sample, Sample], test: tuple[Sample, Sample], seed: int = 0, most_epochs: int = _MOST_EPOCHS
+) -> Verdict:
+    """Train a classifier on two sets and test it.
+
+    A fifth of the training maps decides when to stop: after four epochs without a better loss the best weights are
+    taken. Both sets weigh the same, whatever their numbers.
+
+    Args:
+        train: Pictures of the first and of the second set.
+        test: The same of other frames.
+        seed: Of the weights and the order.
+        most_epochs: Limit where no plateau comes.
+
+    Raises:
+        ValueError: A set has no pictures.
+    """
+    if min(len(sample.pictures) for sample in (*train, *test)) == 0:
+        raise ValueError("A set has no picture to compare: no map shows enough of a hand.")
+    rng = np.random.default_rng((0x636C, seed))
+    parts = [_hold_out(sample, rng) for sample in train]
+    fitting = [torch.from_numpy(sample.pictures[~held]) for sample, held in zip(train, parts, strict=True)]
+    checking = [torch.from_numpy(sample.pictures[held]) for sample, held in zip(train, parts, strict=True)]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = _network(fitting[0].shape[1])
+    optimizer = torch.optim.Adam(network.parameters(), lr=_RATE, weight_decay=1e-4)
+    best, best_weights, waited, epoch = np.inf, network.state_dict(), 0, 0
+    while waited < _PATIENCE and epoch < most_epochs:
+        epoch += 1
+        _fit(network, optimizer, fitting, rng)
+        loss = sum(_loss(network, pictures, first).item() for pictures, first in zip(checking, (1.0, 0.0), strict=True))
+        waited += 1
+        if loss < best - 1e-3:
+            best, waited = loss, 0
+            best_weights = {name: weights.clone() for name, weights in network.state_dict().items()}
+    network.load_state_dict(best_weights)
+    scores = tuple(_scores(network, torch.from_numpy(sample.pictures)) for sample in test)
+    right = [scores[0] > 0, scores[1] <= 0]
+    accuracy = float(np.mean([part.mean() for part in right]))
+    interval = _interval(right, [sample.owners for sample in test], rng)
+    return Verdict(accuracy, interval, (len(right[0]), len(right[1])), epoch, scores)  # pyright: ignore[reportArgumentType]
+
+
+def _network(channels: int) -> nn.Module:
+    """Four convolutions, the last three by halves, then the mean over the picture: any size of 16 px and more."""
+    widths = (32, 48, 64, 64)
+    layers: list[nn.Module] = []
+    for number, (before, after) in enumerate(zip((channels, *widths), widths, strict=False)):
+        layers += [nn.Conv2d(before, after, 3, 1 if number == 0 else 2, 1), nn.LeakyReLU(0.1)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], 1)).to(
+        memory_format=torch.channels_last  # pyright: ignore[reportCallIssue]
+    )
+
+
+def _fit(network: nn.Module, optimizer: torch.optim.Optimizer, sets: list[Tensor], rng: np.random.Generator) -> None:
+    """Go once through the larger set, with as many pictures of the other."""
+    count = max(map(len, sets))
+    orders = [np.concatenate([rng.permutation(len(s)) for _ in range(-(-count // len(s)))])[:count] for s in sets]
+    half = _BATCH // 2
+    for start in range(0, count, half):
+        pictures = [s[torch.from_numpy(order[start : start + half])] for s, order in zip(sets, orders, strict=True)]
+        loss = _loss(network, pictures[0], 1.0) + _loss(network, pictures[1], 0.0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def _loss(network: nn.Module, pictures: Tensor, first: float) -> Tensor:
+    logits = network(pictures)
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, first))
+
+
+def _scores(network: nn.Module, pictures: Tensor) -> NDArray[np.float64]:
+    with torch.inference_mode():
+        return torch.cat([network(part)[:, 0] for part in pictures.split(1024)]).double().numpy()
+
+
+def _hold_out(sample: Sample, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Mark the pictures of about a fifth of the maps, of one at least."""
+    owners = np.unique(sample.owners)
+    held = rng.permutation(owners)[: max(1, len(owners) // 5)]
+    return np.isin(sample.owners, held)
+
+
+def _interval(
+    right: list[NDArray[np.bool_]], owners: list[NDArray[np.int64]], rng: np.random.Generator
+) -> tuple[float, float]:
+    """Resample maps with all their pictures."""
+    means = []
+    for part, owner in zip(right, owners, strict=True):
+        _, index = np.unique(owner, return_inverse=True)
+        hits, sizes = np.bincount(index, part), np.bincount(index)
+        drawn = rng.integers(0, len(sizes), (_RESAMPLES, len(sizes)))
+        means.append(hits[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
+    low, high = np.percentile(np.mean(means, axis=0), [2.5, 97.5])
+    return float(low), float(high)

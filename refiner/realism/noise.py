@@ -1,0 +1,106 @@
+"""Statistics of sensor noise, and how far two sets are apart in each.
+
+Every statistic is a distribution over a set, and the distance of two sets is 1-Wasserstein's, in the statistic's own
+unit: how far the one distribution has to be moved to become the other.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import wasserstein_distance
+
+EDGE_PX = 4
+_MOST = 200_000
+_STEP_LIMIT_MM = 50.0
+_SPECTRUM_PX, _WHOLE = 16, 0.9
+
+
+def enclosed_holes(depth_mm: NDArray[np.float32]) -> list[int]:
+    """Give the sizes in pixels of the holes of one map: gaps that its own readings enclose."""
+    missing = np.pad((depth_mm <= 0).astype(np.uint8), 1, constant_values=1)
+    count, regions, stats, _ = cv2.connectedComponentsWithStats(missing, connectivity=4)
+    return [int(stats[region, cv2.CC_STAT_AREA]) for region in range(1, count) if region != regions[0, 0]]
+
+
+def hole_rates(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give the share of each map's hand that is holes, (n,)."""
+    return np.array([sum(enclosed_holes(map_)) / max(1, int((map_ > 0).sum())) for map_ in depth_mm])
+
+
+def hole_sizes_px(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give the sizes of all holes of all maps; a single 0 where there is none."""
+    sizes = [size for map_ in depth_mm for size in enclosed_holes(map_)]
+    return np.array(sizes or [0], dtype=np.float64)
+
+
+def edge_profile_mm(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give how depth changes at the silhouette: of the outermost pixels, depth minus that `EDGE_PX` further in."""
+    profile = []
+    for map_ in depth_mm:
+        hand = (map_ > 0).astype(np.uint8)
+        depth_inside = cv2.distanceTransform(np.pad(hand, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+        rim = (depth_inside > 0) & (depth_inside < 1.5)
+        core = np.where(depth_inside >= EDGE_PX, map_, 0).astype(np.float32)
+        # The farthest core reading within reach stands for the surface behind the rim.
+        nearby = cv2.dilate(core, np.ones((2 * EDGE_PX + 1, 2 * EDGE_PX + 1), np.uint8))
+        known = rim & (nearby > 0)
+        profile.append((map_ - nearby)[known])
+    joined = np.concatenate(profile) if profile else np.empty(0)
+    return np.clip(joined.astype(np.float64), -130, 130) if len(joined) else np.zeros(1)
+
+
+def depth_steps_mm(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give the second differences along rows, d(u-1) - 2 d(u) + d(u+1), over readings: noise, not slope."""
+    triple = depth_mm[:, :, :-2] - 2 * depth_mm[:, :, 1:-1] + depth_mm[:, :, 2:]
+    known = (depth_mm[:, :, :-2] > 0) & (depth_mm[:, :, 1:-1] > 0) & (depth_mm[:, :, 2:] > 0)
+    steps = triple[known].astype(np.float64)
+    return np.clip(steps, -_STEP_LIMIT_MM, _STEP_LIMIT_MM) if len(steps) else np.zeros(1)
+
+
+def log_spectrum(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give the mean power spectrum of patches of 16 px about their plane, by frequency, in dB of mm^2: (7,).
+
+    Patches have readings in at least nine pixels of ten; the others count as lying on the plane.
+    """
+    v, u = np.mgrid[:_SPECTRUM_PX, :_SPECTRUM_PX]
+    plane = np.stack([u.ravel(), v.ravel(), np.ones(u.size)], axis=1)
+    fit = plane @ np.linalg.pinv(plane)
+    window = np.outer(np.hanning(_SPECTRUM_PX), np.hanning(_SPECTRUM_PX))
+    radius = np.hypot(*np.meshgrid(*[np.fft.fftfreq(_SPECTRUM_PX) * _SPECTRUM_PX] * 2)).round().astype(int)
+    total, count = np.zeros((_SPECTRUM_PX, _SPECTRUM_PX)), 0
+    for map_ in depth_mm:
+        windows = np.lib.stride_tricks.sliding_window_view(map_, (_SPECTRUM_PX, _SPECTRUM_PX))[::8, ::8]
+        windows = windows.reshape(-1, _SPECTRUM_PX**2).astype(np.float64)
+        windows = windows[(windows > 0).mean(axis=1) >= _WHOLE]
+        known = windows > 0
+        filled = np.where(known, windows, windows.sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True))
+        residual = ((filled - filled @ fit.T) * known).reshape(-1, _SPECTRUM_PX, _SPECTRUM_PX) * window
+        total += (np.abs(np.fft.fft2(residual)) ** 2).sum(axis=0)
+        count += len(windows)
+    power = total / max(count, 1)
+    return np.array([10 * np.log10(power[radius == r].mean() + 1e-9) for r in range(1, _SPECTRUM_PX // 2)])
+
+
+STATISTICS: dict[str, tuple[Callable[[NDArray[np.float32]], NDArray[np.float64]], str]] = {
+    "hole_rate": (hole_rates, "share"),
+    "hole_size": (hole_sizes_px, "px"),
+    "edge_profile": (edge_profile_mm, "mm"),
+    "depth_steps": (depth_steps_mm, "mm"),
+}
+"""Name -> function of (n, H, W) mm, and its unit; each gives samples of a distribution."""
+
+
+def noise_distances(a_mm: NDArray[np.float32], b_mm: NDArray[np.float32]) -> dict[str, float]:
+    """Give the distance of two sets in each statistic, and the root mean square of their spectra's difference in dB."""
+    distances = {
+        name: float(wasserstein_distance(_thin(statistic(a_mm)), _thin(statistic(b_mm))))
+        for name, (statistic, _) in STATISTICS.items()
+    }
+    difference = log_spectrum(a_mm) - log_spectrum(b_mm)
+    return distances | {"power_spectrum": float(np.sqrt(np.mean(difference**2)))}
+
+
+def _thin(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    return samples[:: max(1, len(samples) // _MOST)]

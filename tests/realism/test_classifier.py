@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+import torch
+
+from refiner.realism.classifier import Sample, tell_apart
+
+
+def sample(maps, seed, noise=0.0, per_map=4):
+    """Smooth pictures, with white noise on top where wanted."""
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(-1, 1, 16, dtype=np.float32)
+    pictures = rng.uniform(-1, 1, (maps * per_map, 2, 1, 1)) * ramp + rng.normal(0, noise, (maps * per_map, 2, 16, 16))
+    return Sample(pictures.astype(np.float32), np.repeat(np.arange(maps), per_map))
+
+
+def test_different_noise_is_told_and_the_same_is_not():
+    torch.set_num_threads(1)
+    quiet = sample(100, 0), sample(100, 1)
+    noisy = sample(100, 2, 0.2), sample(100, 3, 0.2)
+    told = tell_apart((quiet[0], noisy[0]), (quiet[1], noisy[1]))
+    assert told.accuracy > 0.97
+    assert told.pictures == (400, 400)
+    same = tell_apart((noisy[0], sample(100, 4, 0.2)), (noisy[1], sample(100, 5, 0.2)))
+    assert 0.43 < same.accuracy < 0.57
+    assert same.ci95[0] <= same.accuracy <= same.ci95[1]
+
+
+def test_the_seed_gives_the_same_verdict_and_leaves_the_global_one_alone():
+    parts = (sample(20, 0), sample(20, 1, 0.05)), (sample(20, 2), sample(20, 3, 0.05))
+    state = torch.get_rng_state()
+    a, b = (tell_apart(*parts, seed=3, most_epochs=2) for _ in range(2))
+    assert a.accuracy == b.accuracy
+    np.testing.assert_array_equal(a.scores[0], b.scores[0])
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_sets_of_different_sizes_weigh_the_same():
+    few, many = sample(10, 0), sample(200, 1)
+    verdict = tell_apart((few, many), (sample(10, 2), sample(200, 3)), most_epochs=3)
+    assert 0.3 < verdict.accuracy < 0.7  # naming all "many" would be right 95 times in 100 pictures, but gives 0.5
+
+
+def test_an_empty_set_is_an_error():
+    empty = Sample(np.zeros((0, 2, 16, 16), np.float32), np.zeros(0, np.int64))
+    with pytest.raises(ValueError, match="no picture to compare"):
+        tell_apart((sample(4, 0), empty), (sample(4, 1), sample(4, 2)))

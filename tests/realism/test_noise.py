@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from refiner.realism.noise import (
+    depth_steps_mm,
+    edge_profile_mm,
+    enclosed_holes,
+    hole_rates,
+    hole_sizes_px,
+    log_spectrum,
+    noise_distances,
+)
+
+
+def plates(count=4, noise=0.0, holes=0.0, seed=0):
+    """Tilted plates of 40 x 40 px in maps of 64 px."""
+    rng = np.random.default_rng(seed)
+    depth = np.zeros((count, 64, 64), np.float32)
+    depth[:, 12:52, 12:52] = 600 + np.arange(40) + rng.normal(0, noise, (count, 40, 40))
+    depth[:, 13:51, 13:51][rng.random((count, 38, 38)) < holes] = 0
+    return depth
+
+
+def test_holes_by_hand():
+    depth = np.full((8, 8), 600.0, np.float32)
+    depth[2, 2] = depth[2, 3] = depth[5, 5] = 0
+    depth[0, 0] = 0  # open to the outside
+    assert sorted(enclosed_holes(depth)) == [1, 2]
+    assert hole_rates(depth[None])[0] == pytest.approx(3 / 60)
+    assert sorted(hole_sizes_px(depth[None])) == [1, 2]
+    assert enclosed_holes(np.zeros((4, 4), np.float32)) == []
+
+
+def test_steps_by_hand():
+    assert (depth_steps_mm(plates()) == 0).all()  # a slope is no noise
+    depth = np.array([[[600, 603, 601, 0, 600]]], np.float32)
+    np.testing.assert_array_equal(depth_steps_mm(depth), [-5])
+
+
+def test_edges_by_hand():
+    depth = np.zeros((1, 32, 32), np.float32)
+    depth[0, 4:28, 4:28] = 600
+    assert (edge_profile_mm(depth) == 0).all()
+    depth[0, 4, 4:28] = 640  # flying pixels along one side
+    profile = edge_profile_mm(depth)
+    assert (profile == 40).sum() == 24
+    assert (profile == 0).sum() == 92 - 24
+
+
+def test_white_noise_has_a_flat_spectrum_of_its_power():
+    loud, quiet = log_spectrum(plates(40, noise=4.0)), log_spectrum(plates(40, noise=1.0))
+    assert np.ptp(loud[1:]) < 2
+    np.testing.assert_allclose((loud - quiet)[1:], 20 * np.log10(4), atol=1.0)
+
+
+def test_distances_grow_with_the_difference():
+    reference = plates(20, noise=2.0, holes=0.02)
+    same = noise_distances(plates(20, noise=2.0, holes=0.02, seed=1), reference)
+    near = noise_distances(plates(20, noise=3.0, holes=0.04, seed=2), reference)
+    far = noise_distances(plates(20, noise=8.0, holes=0.2, seed=3), reference)
+    for name in ("hole_rate", "depth_steps", "power_spectrum"):
+        assert same[name] < near[name] < far[name], name
+    assert noise_distances(reference, reference) == dict.fromkeys(same, 0.0)

@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import write_balls
+
+from refiner.cli.main import main
+from refiner.datasets.store import DepthStore
+from refiner.errors import StoreError
+from refiner.realism import report as report_module
+from refiner.realism.maps import in_blocks, read_depth_mm
+from refiner.realism.report import Effort, check_sets, measure
+
+SIZE = {"count": 80, "size": 32}
+QUICK = Effort(maps=40, patches=120, most_epochs=6)
+
+
+def stores():
+    """Smooth balls, the same made rough, and rough ones of another camera."""
+    write_balls("synthetic.zarr", **SIZE)
+    write_balls("refined.zarr", **SIZE, unit_mm=1.0, noisy=True)
+    write_balls("real.zarr", **SIZE, unit_mm=1.0, seed=5, noisy=True)
+    return [DepthStore(f"{name}.zarr") for name in ("synthetic", "refined", "real")]
+
+
+def test_noise_that_fits_is_not_told_and_none_is():
+    report, figures = measure(*stores(), effort=QUICK)
+    patches = report["patches"]
+    assert patches["raw_against_real"]["accuracy"] > 0.9
+    assert patches["refined_against_real"]["accuracy"] < 0.75
+    assert report["unit_mm"] == 1.0
+    for name in ("hole_rate", "depth_steps"):
+        assert report["noise"]["refined_against_real"][name] < report["noise"]["raw_against_real"][name], name
+    assert report["label_shift"]["depth_mm"]["mean"] > 2  # mean of |N(0, 3 mm)|, and the balls differ a little
+    assert len(figures["scores"]) == len(figures["scored_items"])
+    json.dumps(report)
+
+
+def test_a_failed_control_makes_the_figure_void(monkeypatch):
+    monkeypatch.setattr(report_module, "RAW_AT_LEAST", 1.01)
+    report, _ = measure(*stores(), effort=QUICK)
+    assert not report["patches"]["valid"]
+    assert "raw against real is below" in report["patches"]["void_because"][-1]
+
+
+def test_the_command_leaves_report_and_pictures(monkeypatch, capsys):
+    stores()
+    monkeypatch.setattr(report_module, "measure", lambda *sets, **more: measure(*sets, **more | {"effort": QUICK}))
+    words = ["evaluate", "--synthetic", "synthetic.zarr", "--refined", "refined.zarr", "--real", "real.zarr"]
+    status = main([*words, "--out", "report"])
+    report = json.loads(Path("report/report.json").read_text())
+    assert status == (0 if report["patches"]["valid"] else 1)
+    assert "| patches |" in Path("report/report.md").read_text()
+    assert Path("report/maps.png").stat().st_size > 1000
+    assert capsys.readouterr().out.splitlines()[-1] == "report: report.json, report.md, maps.png"
+    assert main([*words, "--out", "report"]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+
+
+def test_sets_that_do_not_belong_together_are_refused():
+    synthetic, refined, real = stores()
+    write_balls("small.zarr", count=80, size=16)
+    with pytest.raises(StoreError, match="32, 32 and 16 px"):
+        check_sets(synthetic, refined, DepthStore("small.zarr"))
+    write_balls("more.zarr", count=81, size=32)
+    with pytest.raises(StoreError, match="wanted a multiple"):
+        check_sets(synthetic, DepthStore("more.zarr"), real)
+
+
+def test_training_and_testing_never_share_a_block():
+    train, test = in_blocks(400, 100, seed=1)
+    assert len(train) == len(test) == 100
+    assert not set(train // 10) & set(test // 10)
+
+
+def test_both_sides_are_rounded_to_the_coarser_unit():
+    write_balls("fine.zarr", **SIZE)
+    depth = read_depth_mm(DepthStore("fine.zarr"), np.arange(4), 2.0)
+    assert (depth % 2 == 0).all()
+    assert ((depth > 0) == (DepthStore("fine.zarr").read("depth", 0, 4) > 0)).all()
