@@ -1,0 +1,206 @@
+"""The paper's claim as a table: does an estimator trained on refined maps beat one trained on raw renders?
+
+    python -m experiments.table --out runs/table [--camera first|second] [--seeds 3] [--rows ROW ...] [--quick]
+
+One row and seed is one job with a json of its own in OUT/jobs; what is there is not done again, so an interrupted table
+goes on. `--quick` is one seed and four rows, with fewer updates. The sets are those of experiments/benchmark.yaml.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from scipy import stats
+
+from refiner.checkpoints import read_checkpoint
+from refiner.cli.main import main as refiner
+from refiner.datasets.store import DepthStore
+
+BENCHMARK = Path(__file__).with_name("benchmark.yaml")
+QUICK_ROWS, QUICK_SHARE = ("synthetic", "analytic_right", "refined", "camera"), 0.4
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table is made of.
+
+    Attributes:
+        out: Folder of sets, runs and jobs.
+        settings: Of the benchmark.
+        camera: Name of the stand-in camera.
+        share: Share of all updates that is done; 1 but for a quick look.
+    """
+
+    out: Path
+    settings: dict[str, Any]
+    camera: str
+    share: float = 1.0
+
+    @property
+    def stand_in(self) -> dict[str, Any]:
+        """Give the camera's settings."""
+        return self.settings["cameras"][self.camera]
+
+    def updates(self, part: str) -> str:
+        """Give the updates of `refiner` or `pose`, as a word."""
+        return str(max(2, round(self.settings[part]["updates"] * self.share)))
+
+
+def run(*words: str) -> None:
+    """Run one `refiner` command, shown as a person would type it; stop where it fails."""
+    print(f"$ refiner {' '.join(words)}", flush=True)
+    if status := refiner(list(words)):
+        sys.exit(status)
+
+
+def rendered(table: Table, name: str, *, seed: str, sensor: str | None, times: int = 1, maps: str = "maps") -> Path:
+    """Render a set, unless it is there."""
+    path = table.out / f"{name}.zarr"
+    words = ["--count", str(table.settings[maps] * times), "--seed", str(table.stand_in["seeds"][seed])]
+    words += ["--size", str(table.settings["size"]), "--camera", table.stand_in["camera"]]
+    words += ["--sensor", sensor] if sensor else []
+    return made(path, "render", str(path), *words)
+
+
+def made(path: Path, *words: str) -> Path:
+    """Make a store by a command, unless it is whole."""
+    if not (path / "zarr.json").exists() or not DepthStore(path, allow_incomplete=True).complete:
+        run(*words)
+    return path
+
+
+def synthetic(table: Table, times: int = 1) -> Path:
+    """Give clean renders."""
+    return rendered(table, f"synthetic_{times}x", seed="synthetic", sensor=None, times=times)
+
+
+def camera_set(table: Table) -> Path:
+    """Give the camera's maps: unlabelled for the refiner, labelled for the row to beat."""
+    return rendered(table, "camera", seed="camera", sensor=table.stand_in["sensor"])
+
+
+def newest_checkpoint(name: str) -> Path | None:
+    """Give the last checkpoint of the newest run of a name; a run killed before its first has none."""
+    found = (Path("runs") / name).glob("version_*/checkpoints/last.ckpt")
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def refined(table: Table, seed: int, times: int = 1) -> Path:
+    """Train a refiner of this seed on the unlabelled camera maps, once, and refine the renders."""
+    name = f"{table.out.name}_refiner_{seed}"
+    last = newest_checkpoint(name)
+    if last is None or read_checkpoint(last)["global_step"] < int(table.updates("refiner")):
+        words = ["--config", table.settings["refiner"]["config"], "--seed_everything", str(seed), "--name", name]
+        words += ["--data.synthetic", str(synthetic(table)), "--data.real", str(camera_set(table))]
+        run("train", *words, "--trainer.max_steps", table.updates("refiner"))
+        last = newest_checkpoint(name)
+    path = table.out / f"refined_{times}x_{seed}.zarr"
+    return made(path, "refine", str(last), str(synthetic(table, times)), str(path))
+
+
+ROWS: dict[str, Callable[[Table, int], Path]] = {
+    "synthetic": lambda table, seed: synthetic(table),  # noqa: ARG005
+    "analytic_right": lambda table, seed: rendered(  # noqa: ARG005
+        table, "analytic_right", seed="synthetic", sensor=table.stand_in["sensor"]
+    ),
+    "analytic_wrong": lambda table, seed: rendered(  # noqa: ARG005
+        table, "analytic_wrong", seed="synthetic", sensor=table.stand_in["wrong_sensor"]
+    ),
+    "refined": refined,
+    "camera": lambda table, seed: camera_set(table),  # noqa: ARG005
+    "synthetic_3x": lambda table, seed: synthetic(table, 3),  # noqa: ARG005
+    "refined_3x": lambda table, seed: refined(table, seed, 3),
+}
+"""Name -> the set that an estimator is trained on."""
+
+
+def job(table: Table, row: str, seed: int) -> dict[str, Any]:
+    """Train an estimator on a row's set and measure it on the camera's test maps, unless that is done."""
+    result = table.out / "jobs" / f"{row}-{seed}.json"
+    if not result.exists():
+        result.parent.mkdir(parents=True, exist_ok=True)
+        test = rendered(table, "test", seed="test", sensor=table.stand_in["sensor"], maps="test_maps")
+        train, out = ROWS[row](table, seed), table.out / f"pose_{row}_{seed}"
+        last = out / "checkpoints/last.ckpt"
+        if not last.exists() or read_checkpoint(last)["global_step"] < int(table.updates("pose")):
+            words = ["--data", str(train), "--out", str(out), "--config", table.settings["pose"]["config"]]
+            run("pose", "train", *words, "--seed_everything", str(seed), "--trainer.max_steps", table.updates("pose"))
+        run("pose", "evaluate", str(last), str(test), "--out", str(result))
+    return json.loads(result.read_text())
+
+
+def summary(table: Table, results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Put the rows together: mean over seeds, its 95 % interval (Student's t), and the share of the gap closed."""
+    rows = {}
+    for name, jobs in results.items():
+        errors = [result["mean_mm"] for result in jobs]
+        mean = statistics.fmean(errors)
+        half = (
+            stats.t.ppf(0.975, len(errors) - 1) * statistics.stdev(errors) / len(errors) ** 0.5
+            if len(errors) > 1
+            else None
+        )
+        rows[name] = {
+            "mean_mm": mean,
+            "ci95_half_mm": half,
+            "seeds_mm": errors,
+            "within_5px": statistics.fmean(result["pck"]["5"] for result in jobs),
+            "auc": statistics.fmean(result["auc"] for result in jobs),
+        }
+    whole: dict[str, Any] = {"camera": table.camera, "share_of_updates": table.share, "rows": rows}
+    if {"synthetic", "camera"} <= set(rows):
+        raw, best = rows["synthetic"]["mean_mm"], rows["camera"]["mean_mm"]
+        whole["raw_over_camera"] = raw / best
+        whole["valid"] = raw / best >= table.settings["valid_from"]
+        for row in rows.values():
+            row["gap_closed"] = (raw - row["mean_mm"]) / (raw - best)
+    return whole
+
+
+def as_markdown(whole: dict[str, Any]) -> str:
+    """Write the table for a person."""
+    lines = [f"Camera: {whole['camera']}, {whole['share_of_updates']:.0%} of all updates.", ""]
+    lines += ["| trained on | mean error | share within 5 px | gap closed |", "|---|---|---|---|"]
+    for name, row in whole["rows"].items():
+        half = "" if row["ci95_half_mm"] is None else f" +- {row['ci95_half_mm']:.2f}"
+        closed = f"{row['gap_closed']:.0%}" if "gap_closed" in row else ""
+        lines.append(f"| {name} | {row['mean_mm']:.2f}{half} mm | {row['within_5px']:.1%} | {closed} |")
+    if "valid" in whole:
+        lines += [
+            "",
+            f"Raw over labelled camera: {whole['raw_over_camera']:.2f}" + ("" if whole["valid"] else " (VOID)"),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/table"))
+    parser.add_argument("--benchmark", type=Path, default=BENCHMARK)
+    parser.add_argument("--camera", default="first")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    settings = yaml.safe_load(options.benchmark.read_text())
+    table = Table(options.out, settings, options.camera, QUICK_SHARE if options.quick else 1.0)
+    rows = [row for row in options.rows if not options.quick or row in QUICK_ROWS]
+    results: dict[str, list[dict[str, Any]]] = {row: [] for row in rows}
+    for seed in range(1 if options.quick else options.seeds):
+        for row in rows:
+            results[row].append(job(table, row, seed))
+    whole = summary(table, results)
+    (table.out / "table.json").write_text(json.dumps(whole, indent=2) + "\n")
+    (table.out / "table.md").write_text(as_markdown(whole))
+    print(as_markdown(whole))
+    print(f"{table.out}: table.json, table.md")
+
+
+if __name__ == "__main__":
+    main()

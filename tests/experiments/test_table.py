@@ -1,0 +1,59 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from experiments import table as module
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec")
+
+
+def tiny():
+    """The benchmark, as small as can be."""
+    settings = yaml.safe_load(module.BENCHMARK.read_text())
+    settings |= {"maps": 24, "test_maps": 12, "size": 32}
+    settings["refiner"]["updates"], settings["pose"]["updates"] = 3, 2
+    Path("tiny.yaml").write_text(yaml.safe_dump(settings))
+    return settings
+
+
+def run(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["table", "--benchmark", "tiny.yaml", "--out", "t", *words])
+    module.main()
+    return json.loads(Path("t/table.json").read_text())
+
+
+def test_every_row_is_made_and_an_interrupted_table_goes_on(monkeypatch, capsys):
+    tiny()
+    first = run(monkeypatch, "--seeds", "1", "--rows", "synthetic", "refined")
+    assert set(first["rows"]) == {"synthetic", "refined"}
+    capsys.readouterr()
+    whole = run(monkeypatch, "--seeds", "1")
+    out = capsys.readouterr().out
+    assert "pose_synthetic_0" not in out  # that job is done
+    assert "pose_camera_0" in out
+    assert set(whole["rows"]) == set(module.ROWS)
+    assert whole["rows"]["synthetic"] == first["rows"]["synthetic"] | {"gap_closed": 0.0}
+    assert whole["rows"]["camera"]["gap_closed"] == pytest.approx(1)
+    assert Path("t/table.md").read_text().count("\n| ") == len(module.ROWS) + 1
+
+
+def test_summary_by_hand():
+    results = {
+        name: [{"mean_mm": error, "pck": {"5": 0.5}, "auc": 0.6} for error in errors]
+        for name, errors in (("synthetic", [20, 22]), ("refined", [12, 13]), ("camera", [11, 11]))
+    }
+    whole = module.summary(module.Table(Path("t"), tiny(), "first"), results)
+    assert whole["raw_over_camera"] == pytest.approx(21 / 11)
+    assert whole["valid"]
+    assert whole["rows"]["refined"]["gap_closed"] == pytest.approx(0.85)
+    assert whole["rows"]["synthetic"]["ci95_half_mm"] == pytest.approx(12.706, abs=0.01)  # t(1) 12.706, s / sqrt(2) = 1
+
+
+def test_the_benchmark_keeps_its_sets_apart():
+    settings = yaml.safe_load(module.BENCHMARK.read_text())
+    seeds = [seed for camera in settings["cameras"].values() for seed in camera["seeds"].values()]
+    assert len(seeds) == len(set(seeds)) == 6
+    assert settings["cameras"]["first"]["sensor"] != settings["cameras"]["second"]["sensor"]
