@@ -6,10 +6,12 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from refiner.errors import OutputExistsError, UsageError
 
+CUBE_MM = 260.0
+"""Side of the cube that an adult's hand fits in."""
 NAMED = 10
 """So many left-out frames are named on the terminal; the report names all."""
 SUSPICIOUS_MM = 2500.0
@@ -20,15 +22,18 @@ def prepare(
     src: str,
     out: str,
     *,
-    layout: Literal["folder"] = "folder",
+    layout: Literal["folder", "nyu"] = "folder",
     camera: str | None = None,
     depth_unit_mm: float | None = None,
     size: int = 128,
-    cube_mm: float = 260.0,
+    cube_mm: float | None = None,
     range: str | None = None,
     roi: str | None = None,
     centres: str | None = None,
     hand: Literal["right", "left"] | None = None,
+    kind: Literal["real", "synthetic"] | None = None,
+    mask_with_synthetic: bool = False,
+    views: str | None = None,
     on_error: Literal["skip", "stop"] = "skip",
     overwrite: bool = False,
 ) -> None:
@@ -44,17 +49,21 @@ def prepare(
             its frames in natural order of their names. A camera.json in a folder, with the keys fx, fy, cx, cy and
             perhaps depth_unit_mm, holds for it and the folders below.
         out: The dataset to write, NAME.zarr.
-        layout: How the recording is laid out.
+        layout: How the recording is laid out: folder, or nyu (SRC is its folder train or test; crops about the palm
+            label, joints are stored as nyu14).
         camera: fx,fy,cx,cy in pixels; overrides camera.json. Without either, a Kinect v1 (575 px) is assumed that
             looks at the middle of each image.
         depth_unit_mm: Millimetres in one unit of the files' numbers; overrides camera.json. Without either, 1.
         size: Side of the stored crops in pixels.
-        cube_mm: Side of the cube around the hand; an adult's hand fits in 260.
+        cube_mm: Side of the cube around the hand; 260, in which an adult's hand fits, or the layout's own: nyu 300.
         range: near,far in mm: nothing nearer or farther is taken for the hand.
         roi: x,y,w,h in pixels: the hand is looked for in this part of the image.
         centres: Text file with `relative/path u v z` a line: hand centres in pixels and mm, used as they stand;
             frames that are not listed are left out.
         hand: Stored with every map as its side. Left hands are stored as they are, not mirrored.
+        kind: Of nyu: real maps, or the renders beside them; real where nothing is given.
+        mask_with_synthetic: Of nyu: keep real readings only where the frame's render has one, as the paper did.
+        views: Of nyu: cameras 1, 2, 3 separated by commas; 1, which the benchmark uses, where nothing is given.
         on_error: What to do with a file that cannot be read.
         overwrite: Replace what lies at OUT.
     """
@@ -62,10 +71,13 @@ def prepare(
 
     from refiner.cli.progress import Progress
     from refiner.datasets.centres import read_centres
-    from refiner.datasets.layouts import ASSUMED_FOCAL_PX, LAYOUTS
+    from refiner.datasets.layouts import ASSUMED_FOCAL_PX, LAYOUTS, SKELETONS_OF
+    from refiner.datasets.layouts.nyu import CUBE_MM as NYU_CUBE_MM
     from refiner.datasets.prepare import find_hands, write_crops
     from refiner.datasets.store import provenance
 
+    cube_mm = (NYU_CUBE_MM if layout == "nyu" else CUBE_MM) if cube_mm is None else cube_mm
+    more = _layout_options(layout, kind, views, mask_with_synthetic=mask_with_synthetic)
     given_camera = _numbers("--camera", camera, "fx,fy,cx,cy", [True, True, False, False])
     near_far = _numbers("--range", range, "near,far", [False, True])
     region = _numbers("--roi", roi, "x,y,w,h", [False, False, True, True])
@@ -78,7 +90,7 @@ def prepare(
     recording, target = Path(src), Path(out)
     _require_writable(target, overwrite)
 
-    frames = LAYOUTS[layout](recording, given_camera, depth_unit_mm)  # pyright: ignore[reportArgumentType]
+    frames = LAYOUTS[layout](recording, given_camera, depth_unit_mm, **more)
     assumed = sum(frame.camera is None for frame in frames)
     if assumed:
         _say(
@@ -110,15 +122,18 @@ def prepare(
         "roi_px": region,
         "centres_sha256": centres and hashlib.sha256(Path(centres).read_bytes()).hexdigest(),
         "hand": hand,
+        **more,
         "frames": len(frames),
         "no_hand": len(hands.no_hand),
         "unreadable": len(hands.unreadable),
     }
     options = {
         "layout": layout, "camera": camera, "depth-unit-mm": depth_unit_mm, "size": size, "cube-mm": cube_mm,
-        "range": range, "roi": roi, "centres": centres, "hand": hand, "on-error": on_error,
+        "range": range, "roi": roi, "centres": centres, "hand": hand, "kind": kind, "views": views,
+        "on-error": on_error,
     }  # fmt: skip
     words = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
+    words += ["--mask-with-synthetic"] if mask_with_synthetic else []
     command = shlex.join(["refiner", "prepare", src, out, *words])
     with Progress(len(hands), "maps written") as progress:
         write_crops(
@@ -128,6 +143,7 @@ def prepare(
             size=size,
             side=None if hand is None else ("right", "left").index(hand),
             provenance=provenance(command, configuration, None, []),
+            skeleton=SKELETONS_OF.get(layout),
             overwrite=overwrite,
             on_progress=progress.update,
         )
@@ -137,6 +153,23 @@ def prepare(
     _name("no hand in", hands.no_hand, len(frames), report)
     _name("cannot read", list(hands.unreadable), len(frames), report)
     print(f"wrote {out}: {len(hands)} maps of {len(frames)} frames")
+
+
+def _layout_options(layout: str, kind: str | None, views: str | None, *, mask_with_synthetic: bool) -> dict[str, Any]:
+    """Give the options that this layout alone has."""
+    if layout != "nyu":
+        _check(
+            kind is None and views is None and not mask_with_synthetic, "--layout", layout,
+            "nyu where --kind, --views or --mask-with-synthetic is given",
+        )  # fmt: skip
+        return {}
+    numbers = (views or "1").split(",")
+    _check(set(numbers) <= {"1", "2", "3"} and len(set(numbers)) == len(numbers), "--views", views, "some of 1,2,3")
+    return {
+        "kind": kind or "real",
+        "mask_with_synthetic": mask_with_synthetic,
+        "views": [int(number) for number in numbers],
+    }
 
 
 def _numbers(option: str, text: str | None, wanted: str, positive: list[bool]) -> tuple[float, ...] | None:

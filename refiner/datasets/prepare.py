@@ -23,6 +23,7 @@ from refiner.errors import DatasetNotFoundError, DepthFormatError, UsageError
 from refiner.geometry.camera import unproject
 from refiner.geometry.crop import crop_cube, refine_centre
 from refiner.geometry.depth import to_units
+from refiner.hand.skeleton import Skeleton
 
 BLOCK_ITEMS = 256
 """Frames that wait in the threads' queue: bounds the memory of a million frames, and the wait after Ctrl-C."""
@@ -66,7 +67,7 @@ def find_hands(
     on_error: Literal["skip", "stop"] = "skip",
     on_progress: Callable[[int], None] | None = None,
 ) -> Hands:
-    """Find the hand in each frame (see `locate_hand`).
+    """Find the hand in each frame (see `locate_hand`), or take the centre that its layout gives.
 
     Args:
         frames: The recording, at least one frame.
@@ -91,6 +92,8 @@ def find_hands(
             depth = frame.read()
         except DepthFormatError as error:
             return error
+        if centres is None and frame.centre_mm is not None:
+            return depth, _if_in_view(depth, frame.centre_mm, cube_mm)
         if centres is None:
             return depth, locate_hand(depth.depth_mm, depth.camera, cube_mm=cube_mm, near_far_mm=near_far_mm, roi=roi)
         return depth, _given_centre(depth, centres.get(frame.source), cube_mm)
@@ -122,6 +125,7 @@ def write_crops(
     size: int,
     side: int | None,
     provenance: Mapping[str, Any],
+    skeleton: Skeleton | None = None,
     overwrite: bool = False,
     chunk_items: int = CHUNK_ITEMS,
     on_progress: Callable[[int], None] | None = None,
@@ -135,6 +139,7 @@ def write_crops(
         size: Side of the crops in pixels.
         side: 0 right, 1 left; nothing leaves the array out. Left hands are stored as they are, not mirrored.
         provenance: See `refiner.datasets.store.provenance`; equal provenance continues an interrupted run.
+        skeleton: Joint set of the frames' labels, which are then stored.
         overwrite: Remove what lies at `out`.
         chunk_items: Items in a chunk.
         on_progress: Called with the number of items that are done since the last call.
@@ -143,7 +148,11 @@ def write_crops(
         OutputExistsError: Something else lies at `out`.
         DepthFormatError: A file changed since its hand was found.
     """
-    arrays = {"source": (), "sequence": (), "frame": ()} | ({} if side is None else {"side": ()})
+    arrays: dict[str, tuple[int, ...]] = {"source": (), "sequence": (), "frame": ()}
+    if side is not None:
+        arrays["side"] = ()
+    if skeleton is not None:
+        arrays["joints_mm"] = (len(skeleton), 3)
     writer = StoreWriter(
         out,
         count=len(hands),
@@ -151,6 +160,7 @@ def write_crops(
         depth_unit_mm=hands.step_mm,
         provenance=provenance,
         arrays=arrays,
+        skeleton=skeleton,
         overwrite=overwrite,
         chunk_items=chunk_items,
     )
@@ -177,6 +187,8 @@ def write_crops(
             "sequence": np.array([frame.sequence for frame in frames]),
             "frame": np.array([frame.frame for frame in frames]),
         }
+        if skeleton is not None:
+            rows["joints_mm"] = np.array([frame.joints_mm for frame in frames])
         if side is not None:
             rows["side"] = np.full(stop - start, side)
         writer.write(start, rows)
@@ -188,7 +200,10 @@ def _given_centre(
 ) -> NDArray[np.float64] | None:
     if uvz is None:
         return None
-    centre = unproject(uvz[:2], uvz[2], depth.camera)
+    return _if_in_view(depth, unproject(uvz[:2], uvz[2], depth.camera), cube_mm)
+
+
+def _if_in_view(depth: DepthMap, centre: NDArray[np.float64], cube_mm: float) -> NDArray[np.float64] | None:
     # One round of refinement, of which only whether there is anything in the cube is used.
     return centre if refine_centre(depth.depth_mm, depth.camera, centre, cube_mm, iterations=1) is not None else None
 

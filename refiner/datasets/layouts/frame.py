@@ -34,7 +34,7 @@ class DepthMap(NamedTuple):
     step_mm: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """A depth map that lies in a file.
 
@@ -46,6 +46,8 @@ class Frame:
         camera: fx fy cx cy; where there is none, a Kinect v1 that looks at the middle of the image is assumed.
         depth_unit_mm: Millimetres that one unit of the file's numbers stands for.
         load: Reads the file's numbers as one channel, integer or float, 0 = no reading.
+        joints_mm: (J, 3) labels in the camera frame, y down, NaN where unknown, of layouts that have them.
+        centre_mm: (3,) centre of the crop cube, where the layout's protocol gives it; else the hand is looked for.
     """
 
     path: Path
@@ -55,6 +57,8 @@ class Frame:
     camera: Camera | None
     depth_unit_mm: float
     load: Callable[[Path], NDArray[Any]] = read_depth_file
+    joints_mm: NDArray[np.float32] | None = None
+    centre_mm: NDArray[np.float64] | None = None
 
     def read(self) -> DepthMap:
         """Read the file.
