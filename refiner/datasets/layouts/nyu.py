@@ -99,7 +99,7 @@ def read_packed(path: Path) -> NDArray[np.uint16]:
             f"{path} is no map of NYU: found {found}, wanted an 8-bit colour PNG (mm = G * 256 + B)."
         )
     blue, green = image[..., 0], image[..., 1]
-    return green.astype(np.uint16) * 256 + blue  # cast first: 8 bits would overflow
+    return np.left_shift(green.astype(np.uint16), 8) | blue.astype(np.uint16)  # cast first: 8 bits would overflow
 
 
 def read_masked(path: Path, stem: str) -> NDArray[np.uint16]:
