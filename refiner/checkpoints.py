@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from refiner.errors import CheckpointError
 from refiner.frameworks import lightning as L
@@ -52,6 +53,38 @@ def read_checkpoint(path: str | Path, wanted: str | None = None, map_location: A
             "of this version."
         )
     return checkpoint
+
+
+def rebuild_network(
+    checkpoint: dict[str, Any], key: str, known: dict[str, type[nn.Module]], weights: dict[str, Any], path: str | Path
+) -> nn.Module:
+    """Build the network that a checkpoint describes, with its weights, ready for use.
+
+    Args:
+        checkpoint: What `read_checkpoint` gave.
+        key: The entry that describes the network by class name and settings.
+        known: The classes by name.
+        weights: Of the network alone.
+        path: Named in errors.
+
+    Returns:
+        In evaluation mode, on the CPU, without gradients.
+
+    Raises:
+        CheckpointError: The class is unknown, or the weights do not fit.
+    """
+    description = checkpoint[key]
+    if description["class"] not in known:
+        raise CheckpointError(
+            f"{path} holds a {key} of class {description['class']!r}; this version knows {', '.join(known)}. "
+            f"It was written by depth-refiner {checkpoint['depth_refiner_version']}: use that version."
+        )
+    network = known[description["class"]](**description["settings"])
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: the weights do not fit the network it describes: {error}") from error
+    return network.eval().requires_grad_(False)
 
 
 class AtomicCheckpointIO(L.pytorch.plugins.TorchCheckpointIO):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from refiner.checkpoints import POSE_FORMAT, read_checkpoint
+from refiner.checkpoints import POSE_FORMAT, read_checkpoint, rebuild_network
 from refiner.errors import CheckpointError
 from refiner.geometry.depth import DepthCodec
 from refiner.hand.skeleton import Skeleton
@@ -49,28 +49,16 @@ def load_estimator(path: str | Path) -> TrainedEstimator:
         CheckpointError: The file is missing, cut, or not a checkpoint of `refiner pose train`.
     """
     checkpoint = read_checkpoint(path, POSE_FORMAT)
-    description = checkpoint["network"]
-    if description["class"] not in NETWORKS:
-        raise CheckpointError(
-            f"{path} holds a network of class {description['class']!r}; this version knows {', '.join(NETWORKS)}. "
-            f"It was written by depth-refiner {checkpoint['depth_refiner_version']}: use that version."
-        )
-    network = NETWORKS[description["class"]](**description["settings"])
     weights = {name.removeprefix("network."): value for name, value in checkpoint["state_dict"].items()}
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: the weights do not fit the network it describes: {error}") from error
+    network = rebuild_network(checkpoint, "network", NETWORKS, weights, path)
     facts = {
         "updates": checkpoint["global_step"],
         "version": checkpoint["depth_refiner_version"],
         "data": checkpoint["data"],
-        "network": description,
+        "network": checkpoint["network"],
     }
     skeleton = Skeleton.from_attrs(checkpoint["skeleton"])
-    return TrainedEstimator(
-        network.eval().requires_grad_(False), DepthCodec(**checkpoint["depth_codec"]), skeleton, facts
-    )
+    return TrainedEstimator(network, DepthCodec(**checkpoint["depth_codec"]), skeleton, facts)
 
 
 def describe_run(module: "PoseEstimator") -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch import distributed as dist
 from torch import nn
 
-from refiner.checkpoints import SIMGAN_FORMAT, read_checkpoint
+from refiner.checkpoints import SIMGAN_FORMAT, read_checkpoint, rebuild_network
 from refiner.errors import CheckpointError
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.refiner import PaperRefiner, ResidualRefiner
@@ -59,25 +59,15 @@ def load_refiner(path: str | Path) -> TrainedRefiner:
         weights = {
             name.removeprefix(prefix): w for name, w in checkpoint["state_dict"].items() if name.startswith(prefix)
         }
-    description = checkpoint["refiner"]
-    if description["class"] not in REFINERS:
-        raise CheckpointError(
-            f"{path} holds a refiner of class {description['class']!r}; this version knows {', '.join(REFINERS)}. "
-            f"It was written by depth-refiner {checkpoint['depth_refiner_version']}: use that version."
-        )
-    network = REFINERS[description["class"]](**description["settings"])
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: the weights do not fit the network it describes: {error}") from error
+    network = rebuild_network(checkpoint, "refiner", REFINERS, weights, path)
     facts = {
         "updates": checkpoint["global_step"],
         "version": checkpoint["depth_refiner_version"],
         "data": checkpoint["data"],
-        "refiner": description,
+        "refiner": checkpoint["refiner"],
     }
     codec = DepthCodec(**checkpoint["depth_codec"])
-    return TrainedRefiner(network.eval().requires_grad_(False), codec, int(network.noise_channels), facts)  # pyright: ignore[reportArgumentType]
+    return TrainedRefiner(network, codec, int(network.noise_channels), facts)  # pyright: ignore[reportArgumentType]
 
 
 def describe_run(module: "SimGAN") -> dict[str, Any]:
