@@ -65,8 +65,8 @@ def train(argv: list[str]) -> int:
     with without_expected_noise():
         cli = build_cli(PoseCLI, PoseEstimator, LabelledDepth, words, prog="refiner pose train", recipes="configs/pose")
         out, trainer = cli.config["out"], cli.trainer
-        if overwrite and trainer.is_global_zero:
-            shutil.rmtree(out, ignore_errors=True)
+        if overwrite and trainer.is_global_zero and (out / CONFIG).is_file():  # a run, and not some other folder
+            shutil.rmtree(out)
         checkpoint = _interrupted(out, cli)
         if checkpoint is not None:
             check_resumable(read_checkpoint(checkpoint, POSE_FORMAT), cli.model, checkpoint)

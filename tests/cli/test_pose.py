@@ -107,6 +107,14 @@ def test_the_same_command_continues_an_interrupted_run(renders, monkeypatch, cap
     assert train(renders, "--overwrite", out="cut") == 0
 
 
+def test_overwriting_spares_a_folder_that_is_no_run(renders, capsys):
+    Path("thesis").mkdir()
+    Path("thesis/chapter.txt").write_text("years")
+    assert train(renders, "--overwrite", out="thesis") == 2
+    assert "holds no run of `refiner pose train`" in capsys.readouterr().err
+    assert Path("thesis/chapter.txt").read_text() == "years"
+
+
 def test_the_log_says_how_it_goes(renders):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
