@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from refiner import viz
 from refiner.cli.main import main as refiner
-from refiner.datasets.inspection import read_items, sheet_items
+from refiner.datasets.inspection import read_items, shade_item, sheet_items
 from refiner.datasets.store import DepthStore
 from refiner.geometry.depth import to_mm
 from refiner.simgan.checkpoint import load_refiner
@@ -69,10 +69,10 @@ def make_sheet(synthetic: DepthStore, refined: DepthStore, camera: DepthStore, p
     for item, camera_item in zip(items, sheet_items(len(camera), SHEET_COLUMNS), strict=True):
         before, after = depth_mm(synthetic, int(item)), depth_mm(refined, int(item))
         both = (before > 0) & (after > 0)
-        rows[0].append(colour(synthetic, int(item)))
-        rows[1].append(colour(refined, int(item)))
+        rows[0].append(shade_item(synthetic, int(item)))
+        rows[1].append(shade_item(refined, int(item)))
         rows[2].append(viz.colour_difference(np.where(both, after - before, np.nan), DIFFERENCE_MM))
-        rows[3].append(colour(camera, int(camera_item)))
+        rows[3].append(shade_item(camera, int(camera_item)))
     titles = [
         "synthetic",
         "refined",
@@ -86,12 +86,6 @@ def make_sheet(synthetic: DepthStore, refined: DepthStore, camera: DepthStore, p
 def depth_mm(store: DepthStore, item: int) -> NDArray[np.float32]:
     """Read one map in millimetres."""
     return to_mm(store.read("depth", item, item + 1)[0], store.depth_unit_mm)
-
-
-def colour(store: DepthStore, item: int) -> NDArray[np.uint8]:
-    """Colour one map over the depth range of its cube."""
-    z, half = float(store.read("centre_mm", item, item + 1)[0, 2]), float(store.read("cube_mm", item, item + 1)[0]) / 2
-    return viz.colour_depth(depth_mm(store, item), z - half, z + half)
 
 
 def compare(synthetic: DepthStore, refined: DepthStore) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from refiner.datasets.store import DepthStore
 
-SHOWN = 8
+SHOWN, CELL_PX = 8, 128
 
 
 def evaluate(*, synthetic: str, refined: str, real: str, out: str, seed: int = 0, overwrite: bool = False) -> int:
@@ -55,6 +54,7 @@ def draw_extremes(refined: "DepthStore", figures: "dict[str, NDArray[Any]]", pat
     import numpy as np
 
     from refiner import viz
+    from refiner.datasets.inspection import shade_item
 
     rows, titles = [], []
     for items, values, title in (
@@ -63,17 +63,9 @@ def draw_extremes(refined: "DepthStore", figures: "dict[str, NDArray[Any]]", pat
         (figures["shifted_items"], figures["depth_mm"], "least moved"),
         (figures["shifted_items"], -figures["depth_mm"], "most moved"),
     ):
-        rows.append([_picture(refined, int(item)) for item in items[np.argsort(values)[:SHOWN]]])
+        rows.append(
+            [viz.enlarge(shade_item(refined, int(item)), CELL_PX) for item in items[np.argsort(values)[:SHOWN]]]
+        )
         titles.append(title)
     width = min(map(len, rows))
     viz.save_png(path, viz.contact_sheet([row[:width] for row in rows], titles=titles))
-
-
-def _picture(store: "DepthStore", item: int) -> "NDArray[np.uint8]":
-    from refiner import viz
-    from refiner.geometry.depth import to_mm
-
-    half = float(store.read("cube_mm", item, item + 1)[0]) / 2
-    z = float(store.read("centre_mm", item, item + 1)[0, 2])
-    depth_mm = to_mm(store.read("depth", item, item + 1)[0], store.depth_unit_mm)
-    return viz.enlarge(viz.colour_depth(depth_mm, z - half, z + half), 128)

@@ -50,20 +50,17 @@ def inspect(
 def write_sheet(store: "DepthStore", path: Path, *, labels: bool, items: int = SHEET_ITEMS) -> None:
     """Write maps spread over the set as one picture, near = warm, far = cold, no reading = grey."""
     from refiner import viz
-    from refiner.datasets.inspection import read_items, sheet_items
+    from refiner.datasets.inspection import read_items, shade_item, sheet_items
     from refiner.geometry.camera import project
-    from refiner.geometry.depth import to_mm
 
     chosen = sheet_items(len(store), items)
     pictures, titles = [], []
     for item in chosen:
-        row = {name: read_items(store, name, [item])[0] for name in store.names}
-        half = float(row["cube_mm"]) / 2
-        z = float(row["centre_mm"][2])
-        picture = viz.colour_depth(to_mm(row["depth"], store.depth_unit_mm), z - half, z + half)
+        picture = shade_item(store, int(item))
         if labels and store.skeleton is not None:
-            uv = project(row["joints_mm"], row["camera"])
-            picture = viz.draw_skeleton(picture, uv, store.skeleton, row.get("visible"))
+            joints_mm, camera = (read_items(store, name, [item])[0] for name in ("joints_mm", "camera"))
+            visible = read_items(store, "visible", [item])[0] if "visible" in store.names else None
+            picture = viz.draw_skeleton(picture, project(joints_mm, camera), store.skeleton, visible)
         else:
             picture = viz.enlarge(picture, SHEET_CELL_PX)
         pictures.append(picture)

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from refiner.checkpoints import POSE_FORMAT, Checkpoints, read_checkpoint
+from refiner.cli.device import device_named
 from refiner.cli.progress import Progress
 from refiner.cli.training import CONFIG, LAST, build_cli, digests, keep_freed_memory, without_expected_noise
 from refiner.errors import OutputExistsError, UsageError
@@ -119,7 +120,7 @@ def predict(checkpoint: str, src: str, out: str, *, device: str = "auto", overwr
 
     with Progress(len(DepthStore(src)), "maps") as progress:
         count = predict_dataset(
-            Path(checkpoint), Path(src), Path(out), device=_device(device), overwrite=overwrite,
+            Path(checkpoint), Path(src), Path(out), device=device_named(device), overwrite=overwrite,
             on_maps=progress.update,
         )  # fmt: skip
     print(f"{out}: joints of {count} maps")
@@ -158,12 +159,6 @@ def evaluate(
     low, high = result["ci95_mm"]
     print(f"mean {result['mean_mm']:.2f} mm (95 % {low:.2f} to {high:.2f}), median {result['median_mm']:.2f} mm")
     print(f"{out}: {result['frames']} frames")
-
-
-def _device(name: str) -> str:
-    import torch
-
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 def _predict(argv: list[str]) -> int:

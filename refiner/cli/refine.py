@@ -2,6 +2,7 @@
 
 import shlex
 
+from refiner.cli.device import device_named
 from refiner.cli.progress import Progress
 
 
@@ -32,15 +33,11 @@ def refine(
     """
     from pathlib import Path
 
-    import torch
-
     from refiner.errors import UsageError
     from refiner.simgan.refine import refine as refine_dataset
 
     if variants < 1 or batch_size < 1:
         raise UsageError(f"Found --variants {variants} --batch-size {batch_size}, wanted both >= 1.")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     words = ["refiner", "refine", checkpoint, src, out, "--variants", str(variants), "--seed", str(seed)]
 
     progress: list[Progress] = []
@@ -56,7 +53,7 @@ def refine(
         command=shlex.join(words),
         variants=variants,
         seed=seed,
-        device=device,
+        device=device_named(device),
         batch_size=batch_size,
         overwrite=overwrite,
         on_start=start,

@@ -7,6 +7,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from refiner import viz
 from refiner.datasets.store import DepthStore
 from refiner.geometry.camera import project
 from refiner.geometry.depth import to_mm
@@ -173,3 +174,11 @@ def sheet_items(count: int, wanted: int) -> NDArray[np.int_]:
 def read_items(store: DepthStore, name: str, items: Sequence[int] | NDArray[np.int_]) -> NDArray[Any]:
     """Read single rows of one array."""
     return np.stack([store.read(name, int(item), int(item) + 1)[0] for item in items])
+
+
+def shade_item(store: DepthStore, item: int) -> NDArray[np.uint8]:
+    """Colour one map over the depth range of its cube, (H, W, 3)."""
+    half = float(store.read("cube_mm", item, item + 1)[0]) / 2
+    z_mm = float(store.read("centre_mm", item, item + 1)[0, 2])
+    depth_mm = to_mm(store.read("depth", item, item + 1)[0], store.depth_unit_mm)
+    return viz.colour_depth(depth_mm, z_mm - half, z_mm + half)

@@ -26,7 +26,7 @@ _SHUFFLE, _SPLIT, _DEQUANTISE = 0x7073, 0x7076, 0x7064
 class LabelledMaps:
     """The labelled items of one store, as networks see them."""
 
-    def __init__(self, store: DepthStore, digest: str, tau: float) -> None:
+    def __init__(self, store: DepthStore, digest: str, codec: DepthCodec) -> None:
         """Decode the maps where that was not done before, and turn all labels into crop coordinates.
 
         Raises:
@@ -34,8 +34,7 @@ class LabelledMaps:
         """
         skeleton_of(store)
         cubes = store.read("cube_mm")
-        self.codec = DepthCodec(store.size, None, store.depth_unit_mm, tau)
-        self.maps = DepthMaps(store, self.codec, digest)
+        self.maps = DepthMaps(store, codec, digest)
         self.joints = to_crop(store.read("joints_mm"), store.read("camera"), store.read("centre_mm"), cubes, store.size)
         self.items: NDArray[np.int64] = np.flatnonzero(np.isfinite(self.joints).all(axis=-1).any(axis=-1))
         if len(self.items) == 0:
@@ -114,7 +113,7 @@ class LabelledDepth(L.LightningDataModule):
         super().__init__()
         if not 0 < held_out < 1:
             raise ValueError(f"Found held_out {held_out}, wanted a share between 0 and 1.")
-        self.batch_size, self.seed, self.tau = batch_size, seed, tau
+        self.batch_size, self.seed = batch_size, seed
         self._store = DepthStore(store)
         self.skeleton = skeleton_of(self._store)
         self.codec = DepthCodec(self._store.size, None, self._store.depth_unit_mm, tau)
@@ -125,7 +124,7 @@ class LabelledDepth(L.LightningDataModule):
 
     def setup(self, stage: str = "fit") -> None:  # noqa: ARG002
         """Open the decoded file."""
-        self._maps = LabelledMaps(self._store, self.provenance["labelled"]["digest"], self.tau)
+        self._maps = LabelledMaps(self._store, self.provenance["labelled"]["digest"], self.codec)
 
     def split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give the items to train on and the held-out ones."""
