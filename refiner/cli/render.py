@@ -4,6 +4,10 @@ import shlex
 import sys
 
 from refiner.cli.progress import Progress
+from refiner.cli.scene import read_scene
+
+HAND_SHARES = {"right": 0.0, "left": 1.0, "both": 0.5}
+"""Share of left hands."""
 
 
 def render(
@@ -19,6 +23,7 @@ def render(
     distance_mm: str | None = None,
     cube_mm: float | None = None,
     hand: str | None = None,
+    scene: str | None = None,
     shadow: str = "left",
     workers: int | None = None,
     overwrite: bool = False,
@@ -44,6 +49,8 @@ def render(
         distance_mm: Least and greatest distance of the palm: near,far; 450,900 where there is no --like.
         cube_mm: Side of the cube that a map shows; 260 where there is no --like.
         hand: right, left or both; right where --like does not tell.
+        scene: A YAML file of how hands are turned and what they do, for example render/facing.yaml; by default hands
+            are seen from all sides.
         shadow: Side on which --sensor structured-light casts shadows, left or right. Sets that were recorded mirrored
             show them on the right.
         workers: Threads; as many as there are cores to use.
@@ -54,7 +61,6 @@ def render(
 
     from refiner.datasets.store import DepthStore, provenance
     from refiner.errors import UsageError
-    from refiner.hand.limits import HandPrior
     from refiner.hand.model import load_hand
     from refiner.render.cameras import CAMERAS, camera_of
     from refiner.render.generate import generate
@@ -66,13 +72,13 @@ def render(
 
     given = {
         "count": count, "seed": seed or None, "size": size, "sensor": sensor, "like": like, "poses": poses,
-        "camera": camera, "distance-mm": distance_mm, "cube-mm": cube_mm, "hand": hand,
+        "camera": camera, "distance-mm": distance_mm, "cube-mm": cube_mm, "hand": hand, "scene": scene,
         "shadow": None if shadow == "left" else shadow,
     }  # fmt: skip
     words = ["refiner", "render", out]
     for name, value in given.items():
         words += [] if value is None else [f"--{name}", str(value)]
-    if hand not in (None, "right", "left", "both") or shadow not in ("left", "right"):
+    if hand not in (None, *HAND_SHARES) or shadow not in ("left", "right"):
         raise UsageError(f"Found --hand {hand} --shadow {shadow}, wanted right, left or both, and left or right.")
     if seed < 0 or (count is not None and count < 1) or (size is not None and size < 8) or (workers or 1) < 1:
         raise UsageError(
@@ -107,13 +113,17 @@ def render(
             places = Places(near_mm, far_mm, cube_mm or places.cube_mm)
         elif cube_mm is not None:
             places = replace(places, cube_mm=cube_mm, cubes_mm=None)
-    left = left_share(real) if real is not None and hand is None else None
+    views, prior, noise = read_scene(scene, sensor_named(sensor) if sensor is not None else None)
+    left = left_share(real) if real is not None and hand is None else HAND_SHARES.get(hand or "")
+    if left is not None:
+        prior = replace(prior, left=left)
     settings = RenderSettings(
         camera=image_camera,
         size=size or (model_set.size if model_set is not None else 128),
         places=places,
-        sensor=sensor_named(sensor) if sensor is not None else None,
-        prior=HandPrior(left={"left": 1.0, "both": 0.5}.get(hand or "", left or 0.0)),
+        sensor=noise,
+        views=views,
+        prior=prior,
         poses=solved,
     )
     if shadow == "right" and isinstance(settings.sensor, StructuredLight):

@@ -14,6 +14,7 @@ from jsonargparse import ArgumentError
 
 from refiner import __version__
 from refiner.cli.progress import Progress
+from refiner.cli.recipes import shipped
 from refiner.errors import UsageError
 from refiner.frameworks import lightning as L
 
@@ -143,14 +144,10 @@ def build_cli(
 
 def with_shipped_recipes(argv: list[str]) -> list[str]:
     """Find `--config simgan/fast.yaml` among the recipes of the package where it is not in the current folder."""
-    package = Path(__file__).resolve().parent.parent
     words = [part for word in argv for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
     for index, word in enumerate(words[:-1]):
-        if word in ("--config", "-c") and not Path(words[index + 1]).exists():
-            for folder in (package / "configs", package.parent / "configs"):
-                if (folder / words[index + 1]).is_file():
-                    words[index + 1] = str(folder / words[index + 1])
-                    break
+        if word in ("--config", "-c"):
+            words[index + 1] = str(shipped(words[index + 1]))
     return words
 
 
