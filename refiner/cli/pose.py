@@ -1,6 +1,6 @@
 """`refiner pose train|predict|evaluate`: pose estimators, trained on labelled stores and measured on others.
 
-    refiner pose train --data X.zarr --out DIR [--config FILE]
+    refiner pose train --data X.zarr [--data Y.zarr ...] --out DIR [--config FILE]
 
 writes DIR/checkpoints/last.ckpt, config.yaml, run.json and the TensorBoard log. The same command goes on with an
 interrupted run; a finished one is never touched.
@@ -59,8 +59,7 @@ def train(argv: list[str]) -> int:
 
     keep_freed_memory()
     overwrite = "--overwrite" in argv
-    words = ["--data.store" if word == "--data" else word for word in argv if word != "--overwrite"]
-    words = [word.replace("--data=", "--data.store=", 1) for word in words]
+    words = _with_stores([word for word in argv if word != "--overwrite"])
     if not any(word in ("--config", "-c") or word.startswith("--config=") for word in words):
         words = ["--config", DEFAULT_RECIPE, *words]
     with without_expected_noise():
@@ -78,6 +77,20 @@ def train(argv: list[str]) -> int:
     if trainer.is_global_zero:
         print(f"{out / LAST}: {trainer.global_step} updates, {cli.model.mean_mm:.2f} mm on held-out maps")
     return 0
+
+
+def _with_stores(argv: list[str]) -> list[str]:
+    """Turn `--data A --data B` into the list that the data module takes."""
+    words, stores = [], []
+    rest = iter([part for word in argv for part in (word.split("=", 1) if word.startswith("--data=") else [word])])
+    for word in rest:
+        if word == "--data":
+            stores.append(next(rest, ""))
+        else:
+            words.append(word)
+    if len(stores) > 1:
+        return [*words, f"--data.store={json.dumps(stores)}"]
+    return [*words, *(f"--data.store={store}" for store in stores)]
 
 
 def _interrupted(out: Path, cli: Any) -> Path | None:

@@ -56,6 +56,15 @@ def equal(a, b):
     return a[1] == b[1] and all(torch.equal(a[0][name], b[0][name]) for name in a[0])
 
 
+def test_two_stores_are_mixed(renders, capsys):
+    generate(Path("other.zarr"), RenderSettings(size=32), count=24, seed=4, provenance={})
+    assert train(renders, "--data", "other.zarr") == 0
+    data = torch.load("run/checkpoints/last.ckpt", weights_only=True)["data"]
+    assert [part["path"] for part in data.values()] == [str(renders), "other.zarr"]
+    assert train(renders, "--data=other.zarr") == 2  # done
+    assert "holds a run that is done" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("recipe", NAMES)
 def test_every_recipe_trains_estimates_and_is_measured(renders, recipe, capsys):
     assert train(renders, recipe=recipe) == 0
