@@ -1,9 +1,11 @@
 """The paper's claim as a table: does an estimator trained on refined maps beat one trained on raw renders?
 
     python -m experiments.table --out runs/table [--camera first|second] [--seeds 3] [--rows ROW ...] [--quick]
+    python -m experiments.table --out runs/mine --stores synthetic=A.zarr camera=B.zarr test=C.zarr
 
 One row and seed is one job with a json of its own in OUT/jobs; what is there is not done again, so an interrupted table
-goes on. `--quick` is one seed and four rows, with fewer updates. The sets are those of experiments/benchmark.yaml.
+goes on. `--quick` is one seed and four rows, with fewer updates. The sets are those of experiments/benchmark.yaml, or
+your own: `camera` may be without labels, then the row that needs them is left out; `synthetic_3x` is optional.
 """
 
 import argparse
@@ -11,7 +13,7 @@ import json
 import statistics
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,9 @@ from refiner.cli.main import main as refiner
 from refiner.datasets.store import DepthStore
 
 BENCHMARK = Path(__file__).with_name("benchmark.yaml")
-QUICK_ROWS, QUICK_SHARE = ("synthetic", "analytic_right", "refined", "camera"), 0.4
+QUICK_ROWS, QUICK_SHARE = ("synthetic", "analytic_right", "refined", "camera"), 0.5
+SETS = ("synthetic", "synthetic_3x", "camera", "test")
+"""What a user's own stores may stand for."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,14 @@ class Table:
         settings: Of the benchmark.
         camera: Name of the stand-in camera.
         share: Share of all updates that is done; 1 but for a quick look.
+        stores: Own stores by their name among `SETS`, in place of the stand-in's; empty for the benchmark.
     """
 
     out: Path
     settings: dict[str, Any]
     camera: str
     share: float = 1.0
+    stores: dict[str, Path] = field(default_factory=dict)
 
     @property
     def stand_in(self) -> dict[str, Any]:
@@ -51,6 +57,15 @@ class Table:
         """Give the updates of `refiner` or `pose`, as a word."""
         return str(max(2, round(self.settings[part]["updates"] * self.share)))
 
+    def rows(self) -> list[str]:
+        """Name the rows that there are sets for."""
+        if not self.stores:
+            return list(ROWS)
+        labelled = "joints_mm" in DepthStore(self.stores["camera"]).names
+        needs = {"synthetic": True, "refined": True, "camera": labelled, "mixed": labelled}
+        more = dict.fromkeys(("synthetic_3x", "refined_3x"), "synthetic_3x" in self.stores)
+        return [row for row in ROWS if (needs | more).get(row, False)]
+
 
 def run(*words: str) -> None:
     """Run one `refiner` command, shown as a person would type it; stop where it fails."""
@@ -60,10 +75,13 @@ def run(*words: str) -> None:
 
 
 def rendered(table: Table, name: str, *, seed: str, sensor: str | None, times: int = 1, maps: str = "maps") -> Path:
-    """Render a set, unless it is there."""
-    path = table.out / f"{name}.zarr"
-    words = ["--count", str(table.settings[maps] * times), "--seed", str(table.stand_in["seeds"][seed])]
-    words += ["--size", str(table.settings["size"]), "--camera", table.stand_in["camera"]]
+    """Render a set, unless it is there or the user's own."""
+    if name in table.stores:
+        return table.stores[name]
+    path, stand_in = table.out / f"{name}.zarr", table.stand_in
+    words = ["--count", str(table.settings[maps] * times), "--seed", str(stand_in["seeds"][seed])]
+    words += ["--size", str(table.settings["size"]), "--camera", stand_in["camera"]]
+    words += ["--distance-mm", stand_in["distance_mm"], "--scene", table.settings["scene"]]
     words += ["--sensor", sensor] if sensor else []
     return made(path, "render", str(path), *words)
 
@@ -77,7 +95,9 @@ def made(path: Path, *words: str) -> Path:
 
 def synthetic(table: Table, times: int = 1) -> Path:
     """Give clean renders."""
-    return rendered(table, f"synthetic_{times}x", seed="synthetic", sensor=None, times=times)
+    return rendered(
+        table, "synthetic" if times == 1 else f"synthetic_{times}x", seed="synthetic", sensor=None, times=times
+    )
 
 
 def camera_set(table: Table) -> Path:
@@ -104,24 +124,25 @@ def refined(table: Table, seed: int, times: int = 1) -> Path:
     return made(path, "refine", str(last), str(synthetic(table, times)), str(path))
 
 
-ROWS: dict[str, Callable[[Table, int], Path]] = {
-    "synthetic": lambda table, seed: synthetic(table),  # noqa: ARG005
-    "analytic_right": lambda table, seed: rendered(  # noqa: ARG005
-        table, "analytic_right", seed="synthetic", sensor=table.stand_in["sensor"]
-    ),
-    "analytic_wrong": lambda table, seed: rendered(  # noqa: ARG005
-        table, "analytic_wrong", seed="synthetic", sensor=table.stand_in["wrong_sensor"]
-    ),
-    "refined": refined,
-    "camera": lambda table, seed: camera_set(table),  # noqa: ARG005
-    "synthetic_3x": lambda table, seed: synthetic(table, 3),  # noqa: ARG005
-    "refined_3x": lambda table, seed: refined(table, seed, 3),
+ROWS: dict[str, Callable[[Table, int], list[Path]]] = {
+    "synthetic": lambda table, seed: [synthetic(table)],  # noqa: ARG005
+    "analytic_right": lambda table, seed: [  # noqa: ARG005
+        rendered(table, "analytic_right", seed="synthetic", sensor=table.stand_in["sensor"])
+    ],
+    "analytic_wrong": lambda table, seed: [  # noqa: ARG005
+        rendered(table, "analytic_wrong", seed="synthetic", sensor=table.stand_in["wrong_sensor"])
+    ],
+    "refined": lambda table, seed: [refined(table, seed)],
+    "camera": lambda table, seed: [camera_set(table)],  # noqa: ARG005
+    "synthetic_3x": lambda table, seed: [synthetic(table, 3)],  # noqa: ARG005
+    "refined_3x": lambda table, seed: [refined(table, seed, 3)],
+    "mixed": lambda table, seed: [refined(table, seed), camera_set(table)],
 }
-"""Name -> the set that an estimator is trained on."""
+"""Name -> the sets that an estimator is trained on."""
 
 
 def job(table: Table, row: str, seed: int) -> dict[str, Any]:
-    """Train an estimator on a row's set and measure it on the camera's test maps, unless that is done."""
+    """Train an estimator on a row's sets and measure it on the camera's test maps, unless that is done."""
     result = table.out / "jobs" / f"{row}-{seed}.json"
     if not result.exists():
         result.parent.mkdir(parents=True, exist_ok=True)
@@ -129,8 +150,9 @@ def job(table: Table, row: str, seed: int) -> dict[str, Any]:
         train, out = ROWS[row](table, seed), table.out / f"pose_{row}_{seed}"
         last = out / "checkpoints/last.ckpt"
         if not last.exists() or read_checkpoint(last)["global_step"] < int(table.updates("pose")):
-            words = ["--data", str(train), "--out", str(out), "--config", table.settings["pose"]["config"]]
-            run("pose", "train", *words, "--seed_everything", str(seed), "--trainer.max_steps", table.updates("pose"))
+            words = [f"--data={path}" for path in train]
+            words += ["--out", str(out), "--config", table.settings["pose"]["config"], "--seed_everything", str(seed)]
+            run("pose", "train", *words, "--trainer.max_steps", table.updates("pose"))
         run("pose", "evaluate", str(last), str(test), "--out", str(result))
     return json.loads(result.read_text())
 
@@ -153,7 +175,8 @@ def summary(table: Table, results: dict[str, list[dict[str, Any]]]) -> dict[str,
             "within_5px": statistics.fmean(result["pck"]["5"] for result in jobs),
             "auc": statistics.fmean(result["auc"] for result in jobs),
         }
-    whole: dict[str, Any] = {"camera": table.camera, "share_of_updates": table.share, "rows": rows}
+    camera = "own stores" if table.stores else table.camera
+    whole: dict[str, Any] = {"camera": camera, "share_of_updates": table.share, "rows": rows}
     if {"synthetic", "camera"} <= set(rows):
         raw, best = rows["synthetic"]["mean_mm"], rows["camera"]["mean_mm"]
         whole["raw_over_camera"] = raw / best
@@ -185,12 +208,16 @@ def main() -> None:
     parser.add_argument("--benchmark", type=Path, default=BENCHMARK)
     parser.add_argument("--camera", default="first")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--rows", nargs="+", choices=ROWS)
+    parser.add_argument("--stores", nargs="+", default=[], metavar="NAME=STORE", help=f"any of {', '.join(SETS)}")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     settings = yaml.safe_load(options.benchmark.read_text())
-    table = Table(options.out, settings, options.camera, QUICK_SHARE if options.quick else 1.0)
-    rows = [row for row in options.rows if not options.quick or row in QUICK_ROWS]
+    stores = own_stores(parser, options.stores)
+    table = Table(options.out, settings, options.camera, QUICK_SHARE if options.quick else 1.0, stores)
+    rows = options.rows or [row for row in table.rows() if not options.quick or row in QUICK_ROWS]
+    if missing := set(rows) - set(table.rows()):
+        parser.error(f"there are no stores for the rows {', '.join(sorted(missing))}")
     results: dict[str, list[dict[str, Any]]] = {row: [] for row in rows}
     for seed in range(1 if options.quick else options.seeds):
         for row in rows:
@@ -200,6 +227,17 @@ def main() -> None:
     (table.out / "table.md").write_text(as_markdown(whole))
     print(as_markdown(whole))
     print(f"{table.out}: table.json, table.md")
+
+
+def own_stores(parser: argparse.ArgumentParser, words: list[str]) -> dict[str, Path]:
+    """Read NAME=STORE words; all of synthetic, camera and test are wanted where there is one."""
+    stores = {name: Path(path) for name, _, path in (word.partition("=") for word in words)}
+    wanted = {"synthetic", "camera", "test"}
+    if stores and not wanted <= set(stores) <= set(SETS):
+        parser.error(
+            f"found the stores {', '.join(stores)}, wanted {', '.join(sorted(wanted))} and synthetic_3x or not"
+        )
+    return stores
 
 
 if __name__ == "__main__":

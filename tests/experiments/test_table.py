@@ -6,6 +6,9 @@ import pytest
 import yaml
 
 from experiments import table as module
+from refiner.render.generate import generate
+from refiner.render.sensor import sensor_named
+from refiner.render.settings import RenderSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec")
 
@@ -38,6 +41,23 @@ def test_every_row_is_made_and_an_interrupted_table_goes_on(monkeypatch, capsys)
     assert whole["rows"]["synthetic"] == first["rows"]["synthetic"] | {"gap_closed": 0.0}
     assert whole["rows"]["camera"]["gap_closed"] == pytest.approx(1)
     assert Path("t/table.md").read_text().count("\n| ") == len(module.ROWS) + 1
+
+
+def test_a_users_own_stores(monkeypatch, capsys):
+    tiny()
+    for name, seed, sensor in (("a", 1, None), ("b", 2, "tof"), ("c", 3, "tof")):
+        settings = RenderSettings(size=32, sensor=None if sensor is None else sensor_named(sensor))
+        generate(Path(f"{name}.zarr"), settings, count=16, seed=seed, provenance={})
+    stores = ["--stores", "synthetic=a.zarr", "camera=b.zarr", "test=c.zarr"]
+    whole = run(monkeypatch, "--seeds", "1", *stores)
+    assert set(whole["rows"]) == {"synthetic", "refined", "camera", "mixed"}
+    assert not Path("t/synthetic.zarr").exists()
+    with pytest.raises(SystemExit):
+        run(monkeypatch, *stores[:3])
+    assert "wanted camera, synthetic, test" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(monkeypatch, *stores, "--rows", "analytic_right")
+    assert "no stores for the rows analytic_right" in capsys.readouterr().err
 
 
 def test_summary_by_hand():
