@@ -4,10 +4,7 @@ A checkpoint is Lightning's, with plain entries beside, of which `format` says w
 numbers, strings, lists and dictionaries only.
 """
 
-import os
-import uuid
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import torch
 from torch import nn
 
 from refiner.errors import CheckpointError
+from refiner.files import write_atomically
 from refiner.frameworks import lightning as L
 
 SIMGAN_FORMAT, POSE_FORMAT = "depth-refiner/simgan/1", "depth-refiner/pose/1"
@@ -101,25 +99,6 @@ class AtomicCheckpointIO(L.pytorch.plugins.TorchCheckpointIO):
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:  # noqa: ARG002
         """Read without ever unpickling code, whatever was asked."""
         return read_checkpoint(path, map_location=map_location or "cpu")
-
-
-def write_atomically(path: Path, write: Callable[[Any], None]) -> None:
-    """Write a file so that `path` is at every moment absent, the old file, or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class Checkpoints(L.pytorch.callbacks.Checkpoint):

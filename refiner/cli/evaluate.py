@@ -1,8 +1,9 @@
 """`refiner evaluate`: how real refined maps look, without labels, and whether their labels still hold."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from refiner.files import write_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def evaluate(*, synthetic: str, refined: str, real: str, out: str, seed: int = 0
     folder.mkdir(parents=True, exist_ok=True)
     draw_extremes(stores["refined"], figures, folder / "maps.png")
     (folder / "report.md").write_text(as_markdown(report, {name: store.path for name, store in stores.items()}))
-    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    write_json(folder / "report.json", report)
     for level in ("patches", "whole_maps"):
         result = report[level]["refined_against_real"]
         void = "" if report[level]["valid"] else f", VOID: {' and '.join(report[level]['void_because'])}"

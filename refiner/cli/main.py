@@ -40,6 +40,7 @@ VERBS: dict[str, Verb] = {
         "Pass a whole dataset through a trained refiner.", "refiner.cli.refine", ("checkpoint", "src", "out")
     ),
     "evaluate": Verb("Say how real a refined set looks, without labels.", "refiner.cli.evaluate"),
+    "turing": Verb("Ask a person which maps are real.", "refiner.cli.turing", ("real", "refined")),
     "pose": Verb("Train a pose estimator, predict joints, measure them.", "refiner.cli.pose", own_parser=True),
     "inspect": Verb("Say what a dataset holds and whether it is whole.", "refiner.cli.inspect", ("dataset",)),
 }

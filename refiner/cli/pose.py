@@ -18,6 +18,7 @@ from refiner.cli.device import device_named
 from refiner.cli.progress import Progress
 from refiner.cli.training import CONFIG, LAST, build_cli, digests, keep_freed_memory, without_expected_noise
 from refiner.errors import OutputExistsError, UsageError
+from refiner.files import write_json
 from refiner.frameworks import lightning as L
 
 DEFAULT_RECIPE = "pose/small.yaml"
@@ -160,15 +161,17 @@ def evaluate(
         seed: Of the bootstrap.
         overwrite: Replace OUT where it exists.
     """
+    from refiner.pose.predict import are_estimates_of
     from refiner.pose.predict import evaluate as evaluate_estimates
 
     report = Path(out)
     if report.exists() and not overwrite:
         raise OutputExistsError(f"{out} exists. Give another name, or --overwrite.")
     estimates = report.with_suffix(".npz")
-    predict(checkpoint, src, str(estimates), device=device, overwrite=overwrite)
+    if overwrite or not are_estimates_of(estimates, Path(checkpoint), Path(src)):
+        predict(checkpoint, src, str(estimates), device=device, overwrite=overwrite)
     result = evaluate_estimates(estimates, Path(src), pck_size_px=pck_size, seed=seed)
-    report.write_text(json.dumps(result, indent=2) + "\n")
+    write_json(report, result)
     low, high = result["ci95_mm"]
     print(f"mean {result['mean_mm']:.2f} mm (95 % {low:.2f} to {high:.2f}), median {result['median_mm']:.2f} mm")
     print(f"{out}: {result['frames']} frames")

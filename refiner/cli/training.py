@@ -18,6 +18,8 @@ from refiner.cli.recipes import shipped
 from refiner.errors import UsageError
 from refiner.frameworks import lightning as L
 
+_Misconfigured = L.fabric.utilities.exceptions.MisconfigurationException  # what a wrong trainer raises, no ValueError
+
 # What Lightning warns of although it is meant, each with the reason.
 _EXPECTED_WARNINGS = (
     "LightningCLI's args parameter",  # the verb table hands over the words after `train`
@@ -137,7 +139,7 @@ def build_cli(
             auto_configure_optimizers=False,
             parser_kwargs={"prog": prog, "exit_on_error": False},
         )
-    except (ArgumentError, ValueError, TypeError) as error:
+    except (ArgumentError, ValueError, TypeError, _Misconfigured) as error:
         text = " ".join(str(error).split())
         raise UsageError(f"{text} See `{prog} --help` and the comments in {recipes}.") from error
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from refiner.checkpoints import write_atomically
 from refiner.datasets.store import DepthStore
 from refiner.errors import OutputExistsError, StoreError
+from refiner.files import write_atomically
 from refiner.geometry.depth import to_mm as depth_to_mm
 from refiner.hand.skeleton import Skeleton, map_joints
 from refiner.pose.checkpoint import TrainedEstimator, load_estimator
@@ -83,13 +83,26 @@ def predict(
         raise OutputExistsError(f"{out} exists. Give another name, or --overwrite.")
     trained, store = load_estimator(checkpoint), DepthStore(src)
     joints_mm = estimate(trained, store, device=device, on_maps=on_maps)
-    record = {
+    record = make_record(trained, checkpoint, store, src)
+    write_atomically(out, lambda file: np.savez(file, joints_mm=joints_mm, record=np.array(json.dumps(record))))
+    return len(joints_mm)
+
+
+def make_record(trained: TrainedEstimator, checkpoint: Path, store: DepthStore, src: Path) -> dict[str, Any]:
+    """Say which estimator found which joints in which dataset, in plain types."""
+    return {
         "skeleton": trained.skeleton.to_attrs(),
         "store": {"path": str(src), "digest": store.digest()},
         "estimator": {"checkpoint": str(checkpoint), **trained.facts},
     }
-    write_atomically(out, lambda file: np.savez(file, joints_mm=joints_mm, record=np.array(json.dumps(record))))
-    return len(joints_mm)
+
+
+def are_estimates_of(path: Path, checkpoint: Path, src: Path) -> bool:
+    """Say whether a file holds this checkpoint's estimates of this dataset, as an interrupted command leaves them."""
+    if not path.exists():
+        return False
+    record = make_record(load_estimator(checkpoint), checkpoint, DepthStore(src), src)
+    return read_estimates(path)[1] == json.loads(json.dumps(record))
 
 
 def read_estimates(path: Path) -> tuple[NDArray[np.float32], dict[str, Any]]:

@@ -172,6 +172,23 @@ def test_mistakes_are_explained(capsys, words, message):
     assert not Path("run").exists()
 
 
+def test_an_evaluation_killed_before_its_report_goes_on(renders, monkeypatch, capsys):
+    assert train(renders) == 0
+    words = ["pose", "evaluate", "run/checkpoints/last.ckpt", str(renders), "--out", "a.json"]
+    assert main(words) == 0
+    report = Path("a.json").read_bytes()
+    Path("a.json").unlink()  # as a kill after the estimates leaves it
+    with monkeypatch.context() as patch:
+        patch.setattr("refiner.cli.pose.predict", None)  # not called again
+        assert main(words) == 0
+    assert Path("a.json").read_bytes() == report
+    Path("a.json").unlink()
+    generate(Path("other.zarr"), RenderSettings(size=32), count=24, seed=4, provenance={})
+    words[3] = "other.zarr"
+    assert main(words) == 2  # estimates of something else are not overwritten
+    assert "a.npz exists" in capsys.readouterr().err
+
+
 def test_the_wrong_number_of_joints_is_refused(renders, capsys):
     assert train(renders, "--model.network.init_args.joints", "14") == 2
     assert "finds 14 joints and the data's hand21 has 21" in capsys.readouterr().err

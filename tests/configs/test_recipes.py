@@ -41,7 +41,7 @@ def built(name, size):
 
 
 def test_there_are_recipes():
-    assert NAMES == ["fast.yaml", "paper.yaml"]
+    assert NAMES == ["fast.yaml", "nyu.yaml", "paper.yaml"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,7 +64,7 @@ SMALL = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SMALL)  # nyu.yaml goes on top of paper.yaml: tests/experiments/test_nyu.py
 def test_recipe_trains(name, capsys):
     words = ["--config", str(FOLDER / name), *write_stores(32), *SMALL[name], "--trainer.max_steps", "5"]
     assert main(["train", *words, "--trainer.val_check_interval", "4"]) == 0
