@@ -81,7 +81,7 @@ def rendered(table: Table, name: str, *, seed: str, sensor: str | None, times: i
     path, stand_in = table.out / f"{name}.zarr", table.stand_in
     words = ["--count", str(table.settings[maps] * times), "--seed", str(stand_in["seeds"][seed])]
     words += ["--size", str(table.settings["size"]), "--camera", stand_in["camera"]]
-    words += ["--distance-mm", stand_in["distance_mm"], "--scene", table.settings["scene"]]
+    words += ["--distance-mm", stand_in["distance_mm"], "--scene", stand_in["scene"]]
     words += ["--sensor", sensor] if sensor else []
     return made(path, "render", str(path), *words)
 

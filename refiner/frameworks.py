@@ -8,6 +8,7 @@ from refiner.operators import torchvision
 
 # isort: split
 import lightning
+import lightning.fabric.utilities.exceptions
 import lightning.pytorch
 import lightning.pytorch.callbacks
 import lightning.pytorch.cli

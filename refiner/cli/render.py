@@ -65,7 +65,7 @@ def render(
     from refiner.render.cameras import CAMERAS, camera_of
     from refiner.render.generate import generate
     from refiner.render.scene import Places
-    from refiner.render.sensor import describe_sensor, sensor_named
+    from refiner.render.sensor import describe_sensor
     from refiner.render.settings import RenderSettings
     from refiner.render.sources import camera_like, left_share, places_like, poses_from
     from refiner.render.structured_light import StructuredLight
@@ -113,7 +113,7 @@ def render(
             places = Places(near_mm, far_mm, cube_mm or places.cube_mm)
         elif cube_mm is not None:
             places = replace(places, cube_mm=cube_mm, cubes_mm=None)
-    views, prior, noise = read_scene(scene, sensor_named(sensor) if sensor is not None else None)
+    views, prior, noise = read_scene(scene, sensor)
     left = left_share(real) if real is not None and hand is None else HAND_SHARES.get(hand or "")
     if left is not None:
         prior = replace(prior, left=left)

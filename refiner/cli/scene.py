@@ -12,50 +12,49 @@ if TYPE_CHECKING:
     from refiner.render.scene import Viewpoints
     from refiner.render.sensor import Sensor
 
-SECTIONS = ("views", "hands", "sensor")
 
-
-def read_scene(name: str | None, sensor: "Sensor | None") -> "tuple[Viewpoints, HandPrior, Sensor | None]":
+def read_scene(name: str | None, sensor: str | None) -> "tuple[Viewpoints, HandPrior, Sensor | None]":
     """Read a scene file.
 
     Args:
         name: A YAML file, or one of the shipped recipes such as render/facing.yaml; none gives the defaults. It may
-            have the sections `views`, `hands` and `sensor`, with those fields of `refiner.render.scene.Viewpoints`,
-            `refiner.hand.limits.HandPrior` and the sensor's class that differ.
-        sensor: Whose numbers the file may change.
+            have the sections `views`, `hands` and those of sensors by name, with those fields of
+            `refiner.render.scene.Viewpoints`, `refiner.hand.limits.HandPrior` and the sensor's class that differ.
+        sensor: Name of the analytic sensor, if any; see `refiner.render.sensor.SENSORS`.
 
     Returns:
         Views, hands and sensor.
 
     Raises:
-        UsageError: There is no such file, or it says what cannot be.
+        UsageError: There is no such file or sensor, or the file says what cannot be.
     """
     from jsonargparse import ArgumentError, ArgumentParser
 
     from refiner.hand.limits import HandPrior
     from refiner.render.scene import Viewpoints
+    from refiner.render.sensor import SENSORS, sensor_named
 
-    given = _sections(name) if name is not None else {}
-    if "sensor" in given and sensor is None:
-        raise UsageError(f"{name} has a section `sensor`, but no sensor is named. Give --sensor, or drop the section.")
-    defaults = {"views": Viewpoints(), "hands": HandPrior(), **({} if sensor is None else {"sensor": sensor})}
+    if sensor is not None:
+        sensor_named(sensor)
+    defaults = {"views": Viewpoints(), "hands": HandPrior(), **SENSORS}
+    given = _sections(name, list(defaults)) if name is not None else {}
     parser = ArgumentParser(exit_on_error=False)
     for section, default in defaults.items():
-        parser.add_argument(f"--{section}", type=type(default), default=default)
+        parser.add_argument(f"--{section.replace('-', '_')}", type=type(default), default=default)
     try:
         made = parser.instantiate(parser.parse_object(given))
     except (ArgumentError, ValueError) as error:
         raise UsageError(f"{name}: {' '.join(str(error).split())} See configs/render/facing.yaml.") from None
-    return made["views"], made["hands"], made.get("sensor")
+    return made["views"], made["hands"], None if sensor is None else made[sensor.replace("-", "_")]
 
 
-def _sections(name: str) -> dict[str, dict[str, object]]:
+def _sections(name: str, known: list[str]) -> dict[str, dict[str, object]]:
     path = shipped(name)
     try:
         given = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
         raise UsageError(f"Found the scene {name!r}, wanted a YAML file: {' '.join(str(error).split())}") from None
-    if not isinstance(given, dict) or not set(given) <= set(SECTIONS):
+    if not isinstance(given, dict) or not set(given) <= set(known):
         found = ", ".join(map(str, given)) if isinstance(given, dict) else repr(given)
-        raise UsageError(f"{name} has the sections {found}, wanted some of {', '.join(SECTIONS)}.")
-    return given
+        raise UsageError(f"{name} has the sections {found}, wanted some of {', '.join(known)}.")
+    return {section.replace("-", "_"): fields for section, fields in given.items()}

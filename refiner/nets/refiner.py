@@ -11,6 +11,9 @@ from torch.nn import functional as F
 
 from refiner.nets.blocks import NO_READING, ResidualBlock, extend_readings, is_reading
 
+NEAR_PX = 7
+"""Side of the neighbourhood that has noise in common."""
+
 
 class PaperRefiner(nn.Module):
     """The paper's refiner: convolution, ResNet blocks, 1x1 convolution; no stride, no pooling.
@@ -75,6 +78,7 @@ class ResidualRefiner(nn.Module):
         margin: float = 2.0,
         choice_gain: float = 2.0,
         temperature: float = 0.4,
+        choice_noise: tuple[float, float, float] = (1.0, 0.0, 0.0),
     ) -> None:
         """Build the network.
 
@@ -89,6 +93,12 @@ class ResidualRefiner(nn.Module):
             margin: Noise beyond which the untrained network changes its mind, in standard deviations.
             choice_gain: Scale of m: how quickly the choice is learnt beside the depth.
             temperature: Width of the choice's gradient, in standard deviations of the noise.
+            choice_noise: Shares of n's variance that are a pixel's own, common to its neighbourhood of `NEAR_PX`, and
+                common to the whole map. Cameras lose rims, fingertips and whole far hands rather than single pixels;
+                what is never tried is never learnt.
+
+        Raises:
+            ValueError: The shares are negative or do not add up to 1.
         """
         super().__init__()
         self.settings = {
@@ -101,11 +111,15 @@ class ResidualRefiner(nn.Module):
             "margin": margin,
             "choice_gain": choice_gain,
             "temperature": temperature,
+            "choice_noise": list(choice_noise),
         }
         self.fold, self.noise_channels = fold, noise_channels
         self.max_shift, self.reach_px = max_shift, reach_px
         self.margin, self.choice_gain, self.temperature = margin, choice_gain, temperature
-        self.first = nn.Conv2d(2 * fold**2 + noise_channels, channels, 3, padding=1)
+        if min(choice_noise) < 0 or abs(sum(choice_noise) - 1) > 1e-6:
+            raise ValueError(f"Found choice_noise {choice_noise}, wanted three shares >= 0 that add up to 1.")
+        self.choice_noise = choice_noise
+        self.first = nn.Conv2d(2 * fold**2 + noise_channels + 1, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels, 3) for _ in range(blocks)))
         self.last = nn.Conv2d(channels, 2 * fold**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
@@ -136,7 +150,7 @@ class ResidualRefiner(nn.Module):
         moved = (surface + self.max_shift * torch.tanh(shift)).clamp(-1, 1)
         choice = self.choice_gain * missing + self.margin * (1 - 2 * reading)
         if self.noise_channels >= self.fold**2:
-            choice = choice + F.pixel_shuffle(noise[:, : self.fold**2], self.fold)[..., :height, :width]
+            choice = choice + self._of_choice(noise)[..., :height, :width]
         # Where nothing is within reach the surface is +1: shifted values must not become readings there.
         choice = torch.where(is_reading(surface), choice, self.margin)
         chosen = (choice > 0).to(moved.dtype)
@@ -150,6 +164,21 @@ class ResidualRefiner(nn.Module):
         height, width = planes.shape[-2:]
         if height % self.fold or width % self.fold:
             planes = F.pad(planes, (0, -width % self.fold, 0, -height % self.fold), mode="replicate")
-        folded = torch.cat([F.pixel_unshuffle(planes, self.fold), noise.to(planes)], dim=1)
+        level = _level(noise).expand(-1, 1, *noise.shape[2:])
+        folded = torch.cat([F.pixel_unshuffle(planes, self.fold), noise.to(planes), level.to(planes)], dim=1)
         features = self.blocks(self.first(folded.contiguous(memory_format=torch.channels_last)).relu_())
         return F.pixel_shuffle(self.last(features).float(), self.fold)
+
+    def _of_choice(self, noise: Tensor) -> Tensor:
+        """Give n, (N, 1, H, W) or a little larger, standard normal."""
+        own = F.pixel_shuffle(noise[:, : self.fold**2], self.fold)
+        for_pixel, for_near, for_map = (share**0.5 for share in self.choice_noise)
+        mixed = for_pixel * own
+        if for_near:
+            mixed = mixed + for_near * NEAR_PX * F.avg_pool2d(own, NEAR_PX, 1, NEAR_PX // 2)
+        return mixed + for_map * _level(own) if for_map else mixed
+
+
+def _level(noise: Tensor) -> Tensor:
+    """Give the sum of a map's noise as a standard normal number, (N, 1, 1, 1): one draw for the whole map."""
+    return noise.sum(dim=(1, 2, 3), keepdim=True) / max(noise[0].numel(), 1) ** 0.5

@@ -27,6 +27,7 @@ class Objective:
         psi: What self-regularisation compares.
         reduction: Of all losses; the next weight means different things in each (see `losses`).
         self_regularization_weight: The paper's lambda.
+        missing_weight: Of the change in self-regularisation where a reading came or went; 1 is the paper's.
         penalty_weight: Of the discriminator's gradient penalty at real maps; 0 is none, as in the paper.
         penalty_every: The penalty is applied to one iteration in so many, and so many times over: it costs as much as
             an update.
@@ -36,6 +37,7 @@ class Objective:
     psi: Psi = "identity"
     reduction: Reduction = "sum"
     self_regularization_weight: float = 0.001
+    missing_weight: float = 1.0
     penalty_weight: float = 0.0
     penalty_every: int = 8
 
@@ -47,7 +49,9 @@ class Objective:
             synthetic: (N, 1, H, W).
             logits: The discriminator's for `refined`; without them the adversarial part is left out.
         """
-        change = self_regularization_loss(refined, synthetic, psi=self.psi, reduction=self.reduction)
+        change = self_regularization_loss(
+            refined, synthetic, psi=self.psi, reduction=self.reduction, missing_weight=self.missing_weight
+        )
         total = self.self_regularization_weight * change
         terms = {"train/refiner/self_regularization": change}
         if logits is not None:

@@ -29,13 +29,21 @@ def test_the_shipped_scene_holds_the_palm_to_the_camera(tmp_path, monkeypatch):
     assert hands == HandPrior()
 
 
+def test_the_senz3d_shows_the_same_hands_with_another_sensor():
+    views, hands, sensor = read_scene("render/senz3d.yaml", "tof")
+    assert (views, hands) == read_scene("render/facing.yaml", None)[:2]
+    assert (sensor.sigma_mm, sensor.min_amplitude) == (7.0, 0.4)
+
+
 def test_a_file_changes_what_it_names_and_no_more(tmp_path):
     tof = sensor_named("tof")
-    path = write(tmp_path, {"views": {"palm": 0.7}, "hands": {"left": 0.5}, "sensor": {"albedo": 0.3}})
-    views, hands, sensor = read_scene(path, tof)
+    path = write(tmp_path, {"views": {"palm": 0.7}, "hands": {"left": 0.5}, "tof": {"albedo": 0.3}})
+    views, hands, sensor = read_scene(path, "tof")
     assert (views.palm, views.back) == (0.7, Viewpoints().back)
     assert (hands.left, hands.between) == (0.5, HandPrior().between)
     assert (sensor.albedo, sensor.sigma_mm) == (0.3, tof.sigma_mm)
+    assert read_scene(path, "structured-light")[2] == sensor_named("structured-light")
+    assert read_scene(path, None)[2] is None
 
 
 @pytest.mark.parametrize(
@@ -45,15 +53,16 @@ def test_a_file_changes_what_it_names_and_no_more(tmp_path):
         ({"views": {"palm": 3}}, None, "wanted shares"),
         ({"hands": {"left": "x"}}, None, "hands.left"),
         ({"hands": {"left": 2.0}}, None, "between 0 and 1"),
-        ({"light": {}}, None, "wanted some of views, hands, sensor"),
+        ({"light": {}}, None, "wanted some of views, hands, structured-light, tof"),
         (["views"], None, "wanted some of"),
-        ({"sensor": {"albedo": 0.3}}, None, "Give --sensor"),
-        ({"sensor": {"window_px": 9}}, "tof", "window_px"),
+        ({"tof": {"window_px": 9}}, None, "window_px"),
+        ({"structured-light": {"window_px": 8}}, None, "an odd window"),
+        ({}, "sonar", "Found the sensor 'sonar'"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path, given, sensor, message):
     with pytest.raises(UsageError, match=message):
-        read_scene(write(tmp_path, given), sensor_named(sensor) if sensor else None)
+        read_scene(write(tmp_path, given), sensor)
 
 
 def test_a_missing_file_and_one_that_is_no_yaml(tmp_path):
@@ -67,7 +76,7 @@ def test_a_missing_file_and_one_that_is_no_yaml(tmp_path):
 def test_render_takes_it_and_writes_it_down(tmp_path):
     out = tmp_path / "a.zarr"
     words = ["--count", "3", "--size", "32", "--sensor", "tof", "--hand", "left"]
-    scene = write(tmp_path, {"views": {"spin_deg": 5.0}, "sensor": {"albedo": 0.5}})
+    scene = write(tmp_path, {"views": {"spin_deg": 5.0}, "tof": {"albedo": 0.5}})
     assert main(["render", str(out), *words, "--scene", scene]) == 0
     configuration = DepthStore(out).provenance["configuration"]
     assert configuration["views"]["spin_deg"] == 5.0

@@ -76,4 +76,4 @@ def test_the_benchmark_keeps_its_sets_apart():
     settings = yaml.safe_load(module.BENCHMARK.read_text())
     seeds = [seed for camera in settings["cameras"].values() for seed in camera["seeds"].values()]
     assert len(seeds) == len(set(seeds)) == 6
-    assert settings["cameras"]["first"]["sensor"] != settings["cameras"]["second"]["sensor"]
+    assert settings["cameras"]["first"]["scene"] != settings["cameras"]["second"]["scene"]

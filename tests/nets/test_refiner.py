@@ -92,10 +92,40 @@ def test_noise_matters_and_is_an_input():
     torch.testing.assert_close(network(x), network(x, 0 * noise), rtol=0, atol=0)
 
 
+def test_the_level_is_one_standard_normal_number_for_the_whole_map():
+    network = ResidualRefiner(8, 1).eval()
+    x, seen = balls(200), []
+    network.first.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:, -1]))
+    network(x, torch.randn(network.noise_shape(200, 16, 16), generator=torch.Generator().manual_seed(0)))
+    (level,) = seen
+    assert level.shape == (200, 8, 8)
+    assert torch.equal(level, level[:, :1, :1].expand_as(level))
+    assert level[:, 0, 0].mean().abs() < 0.2
+    assert level[:, 0, 0].std() == pytest.approx(1, abs=0.15)
+    assert torch.equal(network(x[:3]), x[:3])  # without noise it is 0
+
+
+def test_noise_of_the_choice_is_common_to_neighbours_and_map():
+    noise = torch.randn((4000, 4, 8, 8), generator=torch.Generator().manual_seed(0))
+    for shares, near, far in (((1.0, 0.0, 0.0), 0, 0), ((0.0, 1.0, 0.0), 6 / 7, 0), ((0.0, 0.0, 1.0), 1, 1)):
+        drawn = ResidualRefiner(8, 1, choice_noise=shares)._of_choice(noise)[:, 0]
+        middle = drawn[:, 8, 4]
+        assert middle.std() == pytest.approx(1, abs=0.05)
+        for other, wanted in ((drawn[:, 8, 5], near), (drawn[:, 8, 12], far)):
+            assert torch.corrcoef(torch.stack([middle, other]))[0, 1] == pytest.approx(wanted, abs=0.06)
+    with pytest.raises(ValueError, match="add up to 1"):
+        ResidualRefiner(8, 1, choice_noise=(1.0, 0.5, 0.0))
+
+
 @pytest.mark.parametrize(
     "network",
-    [PaperRefiner(4, 2, 3), ResidualRefiner(8, 2), ResidualRefiner(8, 1, 4, 0)],
-    ids=["paper", "fold2", "fold4"],
+    [
+        PaperRefiner(4, 2, 3),
+        ResidualRefiner(8, 2),
+        ResidualRefiner(8, 1, 4, 0),
+        ResidualRefiner(8, 1, choice_noise=(0.2, 0.5, 0.3)),
+    ],
+    ids=["paper", "fold2", "fold4", "choice"],
 )
 @pytest.mark.parametrize("training", [True, False])
 def test_output_does_not_depend_on_batch_companions(network, training):
@@ -106,7 +136,9 @@ def test_output_does_not_depend_on_batch_companions(network, training):
     torch.testing.assert_close(network(x, noise), alone, rtol=0, atol=1e-4)  # float convolutions differ between shapes
 
 
-@pytest.mark.parametrize("network", [PaperRefiner(4, 2, 5), ResidualRefiner(8, 2, 4, 5, 0.3, 2, 3.0, 1.5, 0.7)])
+@pytest.mark.parametrize(
+    "network", [PaperRefiner(4, 2, 5), ResidualRefiner(8, 2, 4, 5, 0.3, 2, 3.0, 1.5, 0.7, [0.2, 0.5, 0.3])]
+)
 def test_settings_rebuild_the_network(network):
     again = type(network)(**network.settings)
     again.load_state_dict(network.state_dict())

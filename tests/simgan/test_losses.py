@@ -85,6 +85,15 @@ def test_self_regularization_by_hand():
     assert self_regularization_loss(y, x, psi="local_mean", reduction="mean") == 0.25
 
 
+def test_readings_that_came_or_went_have_a_weight_of_their_own():
+    synthetic = torch.tensor([0.0, 0.5, 1.0, 1.0]).view(1, 1, 2, 2)
+    refined = torch.tensor([0.25, 1.0, 0.75, 1.0]).view(1, 1, 2, 2)  # moved, lost, won, still nothing
+    loss = self_regularization_loss(refined, synthetic, psi="identity", reduction="sum", missing_weight=0.1)
+    assert loss == pytest.approx(0.25 + 0.1 * 0.5 + 0.1 * 0.25)
+    whole = self_regularization_loss(refined, synthetic, psi="identity", reduction="sum")
+    assert whole == pytest.approx(0.25 + 0.5 + 0.25)
+
+
 def test_psi_forgives_what_it_should():
     torch.manual_seed(0)
     x = torch.rand(2, 1, 12, 12)
