@@ -95,7 +95,7 @@ class ResidualRefiner(nn.Module):
             temperature: Width of the choice's gradient, in standard deviations of the noise.
             choice_noise: Shares of n's variance that are a pixel's own, common to its neighbourhood of `NEAR_PX`, and
                 common to the whole map. Cameras lose rims, fingertips and whole far hands rather than single pixels;
-                what is never tried is never learnt.
+                what is never tried is never learnt. With a share of the map the blocks see its number, too.
 
         Raises:
             ValueError: The shares are negative or do not add up to 1.
@@ -119,7 +119,7 @@ class ResidualRefiner(nn.Module):
         if min(choice_noise) < 0 or abs(sum(choice_noise) - 1) > 1e-6:
             raise ValueError(f"Found choice_noise {choice_noise}, wanted three shares >= 0 that add up to 1.")
         self.choice_noise = choice_noise
-        self.first = nn.Conv2d(2 * fold**2 + noise_channels + 1, channels, 3, padding=1)
+        self.first = nn.Conv2d(2 * fold**2 + noise_channels + bool(choice_noise[2]), channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels, 3) for _ in range(blocks)))
         self.last = nn.Conv2d(channels, 2 * fold**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
@@ -148,6 +148,8 @@ class ResidualRefiner(nn.Module):
         reading = is_reading(depth).to(depth.dtype)
         shift, missing = self._predict(torch.cat([surface, reading], dim=1), noise)[..., :height, :width].split(1, 1)
         moved = (surface + self.max_shift * torch.tanh(shift)).clamp(-1, 1)
+        if self.choice_noise[1]:
+            missing = F.avg_pool2d(missing, 3, 1, 1)  # else holes follow the grid of the folding
         choice = self.choice_gain * missing + self.margin * (1 - 2 * reading)
         if self.noise_channels >= self.fold**2:
             choice = choice + self._of_choice(noise)[..., :height, :width]
@@ -164,8 +166,10 @@ class ResidualRefiner(nn.Module):
         height, width = planes.shape[-2:]
         if height % self.fold or width % self.fold:
             planes = F.pad(planes, (0, -width % self.fold, 0, -height % self.fold), mode="replicate")
-        level = _level(noise).expand(-1, 1, *noise.shape[2:])
-        folded = torch.cat([F.pixel_unshuffle(planes, self.fold), noise.to(planes), level.to(planes)], dim=1)
+        parts = [F.pixel_unshuffle(planes, self.fold), noise.to(planes)]
+        if self.choice_noise[2]:
+            parts.append(_level(noise).to(planes).expand(-1, 1, *noise.shape[2:]))
+        folded = torch.cat(parts, dim=1)
         features = self.blocks(self.first(folded.contiguous(memory_format=torch.channels_last)).relu_())
         return F.pixel_shuffle(self.last(features).float(), self.fold)
 

@@ -93,7 +93,7 @@ def test_noise_matters_and_is_an_input():
 
 
 def test_the_level_is_one_standard_normal_number_for_the_whole_map():
-    network = ResidualRefiner(8, 1).eval()
+    network = ResidualRefiner(8, 1, choice_noise=(0.5, 0.0, 0.5)).eval()
     x, seen = balls(200), []
     network.first.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:, -1]))
     network(x, torch.randn(network.noise_shape(200, 16, 16), generator=torch.Generator().manual_seed(0)))
