@@ -145,6 +145,8 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=UPDATES)
     options = parser.parse_args()
     out: Path = options.out
+    if out.parent.resolve() != Path("runs").resolve():
+        parser.error(f"found --out {out}, wanted runs/NAME: `refiner train` writes its log and checkpoints there")
     synthetic, camera, refined = (out / f"{name}.zarr" for name in ("synthetic", "camera", "refined"))
     checkpoint = out / "version_0/checkpoints/last.ckpt"
     size = ["--size", str(SIZE_PX)]

@@ -14,9 +14,13 @@ class UnpairedBatch(TypedDict):
         real: (b, 1, H, W) likewise, dequantised.
         synthetic_cube_mm: (b,) float32, side of each rendered map's crop cube.
         real_cube_mm: (b,) float32, side of each camera map's crop cube.
+        synthetic_distance_mm: (b,) float32, depth of each rendered map's cube centre.
+        real_distance_mm: (b,) float32, depth of each camera map's cube centre.
     """
 
     synthetic: "Tensor"
     real: "Tensor"
     synthetic_cube_mm: "Tensor"
     real_cube_mm: "Tensor"
+    synthetic_distance_mm: "Tensor"
+    real_distance_mm: "Tensor"

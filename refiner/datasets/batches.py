@@ -61,6 +61,10 @@ class DepthMaps:
         values = self._codec.encode(depth_mm, self._z_mm[items], self._cube_mm[items])
         return torch.from_numpy(values[:, None]), torch.from_numpy(self._cube_mm[items])
 
+    def distance_mm(self, items: NDArray[np.integer[Any]]) -> torch.Tensor:
+        """Give the depth of the centre of each map's cube, (n,) float32."""
+        return torch.from_numpy(self._z_mm[items])
+
 
 class TrainingBatches(IterableDataset[UnpairedBatch]):
     """The batches start, start + 1, ... without end."""
@@ -139,4 +143,6 @@ def _batch(
         "real": camera,
         "synthetic_cube_mm": rendered_cube_mm,
         "real_cube_mm": camera_cube_mm,
+        "synthetic_distance_mm": synthetic.distance_mm(synthetic_items),
+        "real_distance_mm": real.distance_mm(real_items),
     }

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from refiner.nets.blocks import detail_channels
+from refiner.nets.blocks import DISTANCE_PLANES, detail_channels, distance_planes, is_reading
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class PatchDiscriminator(nn.Module):
         padding: Literal["same", "valid"] = "same",
         negative_slope: float = 0.0,
         detail_gain: float = 0.0,
+        sees_readings: bool = False,
+        sees_distance: bool = False,
     ) -> None:
         """Build the network.
 
@@ -57,6 +59,9 @@ class PatchDiscriminator(nn.Module):
             padding: "same" halves 224 px exactly down to 7 patches; "valid" pads nothing.
             negative_slope: Of the rectifier between layers; 0 is ReLU.
             detail_gain: Where > 0, slopes times this gain are judged beside the depth (see `detail_channels`).
+            sees_readings: Whether a plane says where there is a reading: in the depth alone the far end of the cube and
+                no reading look alike.
+            sees_distance: Whether maps are judged knowing how far away the hand is: what a camera loses depends on it.
         """
         super().__init__()
         # A configuration file gives layers as plain dictionaries.
@@ -67,9 +72,12 @@ class PatchDiscriminator(nn.Module):
             "padding": padding,
             "negative_slope": negative_slope,
             "detail_gain": detail_gain,
+            "sees_readings": sees_readings,
+            "sees_distance": sees_distance,
         }
         self.classes, self.detail_gain = classes, detail_gain
-        features = 3 if detail_gain > 0 else 1
+        self.sees_readings, self.sees_distance = sees_readings, sees_distance
+        features = (3 if detail_gain > 0 else 1) + sees_readings + DISTANCE_PLANES * sees_distance
         modules: list[nn.Module] = []
         for layer in layers:
             margin = layer.kernel // 2 if padding == "same" else 0
@@ -83,14 +91,26 @@ class PatchDiscriminator(nn.Module):
         self.judge = nn.Conv2d(features, classes, 1)
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
-    def planes(self, depth: Tensor) -> Tensor:
-        """Give what the first layer sees of (N, 1, H, W): the depth, with its slopes where they are judged."""
-        return detail_channels(depth, self.detail_gain) if self.detail_gain > 0 else depth
+    @property
+    def patch_px(self) -> int:
+        """Give the side of the patch that one logit judges (the slopes look one pixel further)."""
+        side, step = 1, 1
+        for layer in self.settings["layers"]:
+            side += (layer["kernel"] - 1) * step
+            step *= layer["stride"]
+        return side
 
-    def judge_planes(self, planes: Tensor) -> Tensor:
+    def planes(self, depth: Tensor) -> Tensor:
+        """Give what the first layer sees of (N, 1, H, W): the depth, with slopes and readings where they are judged."""
+        planes = detail_channels(depth, self.detail_gain) if self.detail_gain > 0 else depth
+        return torch.cat([planes, is_reading(depth).to(depth.dtype)], dim=1) if self.sees_readings else planes
+
+    def judge_planes(self, planes: Tensor, distance_mm: Tensor | None = None) -> Tensor:
         """Judge what `planes` gave; logits (N, classes, h, w) in float32."""
+        if self.sees_distance:
+            planes = torch.cat([planes, distance_planes(distance_mm, planes)], dim=1)
         return self.judge(self.body(planes.contiguous(memory_format=torch.channels_last))).float()
 
-    def forward(self, depth: Tensor) -> Tensor:
-        """Judge (N, 1, H, W); logits (N, classes, h, w) in float32."""
-        return self.judge_planes(self.planes(depth))
+    def forward(self, depth: Tensor, distance_mm: Tensor | None = None) -> Tensor:
+        """Judge (N, 1, H, W), whose cubes' centres are (N,) away; logits (N, classes, h, w) in float32."""
+        return self.judge_planes(self.planes(depth), distance_mm)

@@ -5,14 +5,37 @@ itself. Their second input is noise, standard normal, of the shape that `noise_s
 inside, so that the caller decides which maps get which noise.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from refiner.nets.blocks import NO_READING, ResidualBlock, extend_readings, is_reading
+from refiner.nets.blocks import (
+    DISTANCE_PLANES,
+    NO_READING,
+    ResidualBlock,
+    detail_channels,
+    distance_planes,
+    extend_readings,
+    is_reading,
+)
 
-NEAR_PX = 7
-"""Side of the neighbourhood that has noise in common."""
+_LEAK = 0.2
+"""Negative slope of the residual refiner: with ReLU every unit of the last block died within 1,000 updates."""
+
+_FIELD_PX = 5
+"""Side of the filter that makes noise of depth alike at neighbours."""
+
+_NEAR_PX = 7
+"""Side of the neighbourhoods in which choices are alike."""
+
+
+CERTAIN = 2.4
+"""Choices beyond so many deviations of the noise are held back in training: nothing could be learnt of them."""
+
+_LARGEST_CHOICE_NOISE = 2.2
+"""Noise beyond it is cut when the network is used, so that choices it is certain of stand: tries are for training."""
 
 
 class PaperRefiner(nn.Module):
@@ -42,29 +65,46 @@ class PaperRefiner(nn.Module):
         """Give the shape of the noise for so many maps: none is used."""
         return items, 0, height, width
 
-    def forward(self, depth: Tensor, noise: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """Refine (N, 1, H, W); the output is not bounded."""
+    def forward(self, depth: Tensor, noise: Tensor | None = None, distance_mm: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """Refine (N, 1, H, W); the output is not bounded. Noise and distance are not used."""
         return self.last(self.blocks(self.first(depth).relu_()))
 
 
+class Draw(NamedTuple):
+    """What training needs of one pass: the choices are random, and no gradient passes through them.
+
+    Attributes:
+        refined: (N, 1, H, W), as `forward` gives it; its gradient is that of the depths.
+        opposite: (N, 1, H, W), the same with the sign of the choice's noise turned; no gradient.
+        choice: (N, 1, H, W), c without its noise, with its gradient; 0 where no reading is possible.
+        noise: (N, 1, H, W), the choice's noise, standard normal.
+    """
+
+    refined: Tensor
+    opposite: Tensor
+    choice: Tensor
+    noise: Tensor
+
+
 class ResidualRefiner(nn.Module):
-    """A refiner that is quick, begins as the identity, and decides for each pixel whether there is a reading.
+    """A refiner that is quick, begins near the identity, and decides for each pixel whether there is a reading.
 
     A map is folded to 1/fold of its resolution (pixel unshuffle, nothing is lost), where ResNet blocks are cheap.
-    They give two numbers for each pixel, s and m; with n the noise of that pixel:
+    They give three numbers for each pixel, s, a and m. With n and f two independent normal numbers at each pixel, f
+    filtered (the filter is learnt: sensors' noise is alike at neighbours):
 
-        depth   d = clamp(extend(x) + max_shift tanh(s), -1, 1)
-        choice  c = m + n + prior(x),       prior = -margin at a reading of x, +margin elsewhere
+        depth   d = clamp(extend(x) + max_shift tanh(s + (a + first_noise) f), -1, 1)
+        choice  c = m + prior(x) + n,       prior = -margin at a reading of x, +margin elsewhere
         output  y = +1 where c > 0, else d
 
     A camera either measures a pixel or does not, so the choice is hard: a network that regressed holes would have to
     pass through values between the hand and the far face, which look like grey halos and decode to false depths.
-    With its own noise at each pixel m is a probability, so holes are tried from the first update on, and what is
-    right can be kept. The gradient of the choice is that of a sigmoid of c / temperature (straight-through).
+    With n unknown to the blocks m is a probability, so holes are tried from the first update on, and what is right can
+    be kept. A hard choice has no gradient; `refiner.simgan.losses.choice_loss` estimates that of m from pairs of draws.
 
-    The last layer starts at zero: then y = x wherever |n| < margin, and exactly without noise. Depth moves by
-    `max_shift` at most, and no reading arises farther than `reach_px` from one of x: labels hold by construction,
-    whatever is learnt.
+    The last layer starts at zero: then y differs from x by noise of first_noise max_shift, and where |n| > margin; it
+    is x exactly without noise. Depth moves by `max_shift` at most, and no reading arises farther than `reach_px` from
+    one of x: labels hold by construction, whatever is learnt.
     """
 
     def __init__(
@@ -72,13 +112,15 @@ class ResidualRefiner(nn.Module):
         channels: int = 24,
         blocks: int = 3,
         fold: int = 2,
-        noise_channels: int = 4,
+        noise: bool = True,
         max_shift: float = 0.1,
         reach_px: int = 1,
         margin: float = 2.0,
-        choice_gain: float = 2.0,
-        temperature: float = 0.4,
-        choice_noise: tuple[float, float, float] = (1.0, 0.0, 0.0),
+        gain: float = 0.1,
+        choice_noise: tuple[float, float, float] = (0.4, 0.3, 0.3),
+        first_noise: float = 0.1,
+        slope_gain: float = 20.0,
+        sees_distance: bool = False,
     ) -> None:
         """Build the network.
 
@@ -86,16 +128,20 @@ class ResidualRefiner(nn.Module):
             channels: Features of every layer.
             blocks: ResNet blocks of two 3x3 convolutions.
             fold: Factor of the pixel unshuffle.
-            noise_channels: Channels of noise, at the folded resolution. The first fold^2 are the pixels' own noise;
-                with fewer the choice is not random, but the blocks see all of them.
+            noise: Whether there is a noise input; without it refining is a function of the map, and loses no reading.
             max_shift: Greatest change of depth, in half cubes.
             reach_px: How far outside the rendered hand a reading may arise, px along each axis.
             margin: Noise beyond which the untrained network changes its mind, in standard deviations.
-            choice_gain: Scale of m: how quickly the choice is learnt beside the depth.
-            temperature: Width of the choice's gradient, in standard deviations of the noise.
-            choice_noise: Shares of n's variance that are a pixel's own, common to its neighbourhood of `NEAR_PX`, and
-                common to the whole map. Cameras lose rims, fingertips and whole far hands rather than single pixels;
-                what is never tried is never learnt. With a share of the map the blocks see its number, too.
+            gain: Scale of s, a and m. With 1, single updates of Adam move depths by millimetres and choices by a
+                deviation, faster than any discriminator can follow.
+            choice_noise: Shares of n's variance that are a pixel's own, common to its neighbourhood, and common to the
+                map. Cameras lose rims, fingertips and whole far hands rather than single pixels; what is never tried is
+                never learnt.
+            first_noise: Deviation of the untrained network's noise of depth, in `max_shift`: without any, its use could
+                not be found out.
+            slope_gain: Where > 0, the blocks see slopes times this gain beside the depth (see `detail_channels`):
+                tilted surfaces give less light.
+            sees_distance: Whether the blocks see how far away the hand is: light falls with the square of it.
 
         Raises:
             ValueError: The shares are negative or do not add up to 1.
@@ -105,84 +151,103 @@ class ResidualRefiner(nn.Module):
             "channels": channels,
             "blocks": blocks,
             "fold": fold,
-            "noise_channels": noise_channels,
+            "noise": noise,
             "max_shift": max_shift,
             "reach_px": reach_px,
             "margin": margin,
-            "choice_gain": choice_gain,
-            "temperature": temperature,
+            "gain": gain,
             "choice_noise": list(choice_noise),
+            "first_noise": first_noise,
+            "slope_gain": slope_gain,
+            "sees_distance": sees_distance,
         }
-        self.fold, self.noise_channels = fold, noise_channels
-        self.max_shift, self.reach_px = max_shift, reach_px
-        self.margin, self.choice_gain, self.temperature = margin, choice_gain, temperature
         if min(choice_noise) < 0 or abs(sum(choice_noise) - 1) > 1e-6:
             raise ValueError(f"Found choice_noise {choice_noise}, wanted three shares >= 0 that add up to 1.")
-        self.choice_noise = choice_noise
-        self.first = nn.Conv2d(2 * fold**2 + noise_channels + bool(choice_noise[2]), channels, 3, padding=1)
-        self.blocks = nn.Sequential(*(ResidualBlock(channels, 3) for _ in range(blocks)))
-        self.last = nn.Conv2d(channels, 2 * fold**2, 3, padding=1)
+        self.fold, self.chooses, self.noise_channels = fold, noise, 3 * fold**2 if noise else 0
+        self.max_shift, self.reach_px, self.margin = max_shift, reach_px, margin
+        self.gain, self.choice_noise, self.first_noise = gain, choice_noise, first_noise
+        self.slope_gain, self.sees_distance = slope_gain, sees_distance
+        planes = (4 if slope_gain > 0 else 2) + noise
+        self.first = nn.Conv2d(planes * fold**2 + DISTANCE_PLANES * sees_distance, channels, 3, padding=1)
+        self.blocks = nn.Sequential(*(ResidualBlock(channels, 3, _LEAK) for _ in range(blocks)))
+        self.last = nn.Conv2d(channels, 3 * fold**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # pyright: ignore[reportArgumentType]
+        if noise:
+            self.field = nn.Conv2d(1, 1, _FIELD_PX, padding=_FIELD_PX // 2, bias=False)
+            nn.init.zeros_(self.field.weight)
+            with torch.no_grad():
+                self.field.weight[..., 1:-1, 1:-1] = 1 / 3  # the mean of 3 x 3, at unit variance
         # Convolutions of few channels are about a quarter faster on a CPU with the channels innermost.
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def noise_shape(self, items: int, height: int, width: int) -> tuple[int, int, int, int]:
-        """Give the shape of the noise for so many maps."""
+        """Give the shape of the noise for so many maps: two parts of n, then f before its filter, all folded."""
         return items, self.noise_channels, -(-height // self.fold), -(-width // self.fold)
 
-    def forward(self, depth: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Refine maps.
+    def forward(self, depth: Tensor, noise: Tensor | None = None, distance_mm: Tensor | None = None) -> Tensor:
+        """Refine maps; in evaluation mode without the tries that training needs.
 
         Args:
             depth: (N, 1, H, W) in [-1, 1].
             noise: As `noise_shape` says, standard normal; none counts as zeros.
+            distance_mm: (N,), depth of the centre of each map's cube; not used unless `sees_distance`.
 
         Returns:
             (N, 1, H, W) in [-1, 1], exactly +1 where there is no reading.
         """
+        moved, choice, drawn, possible = self._parts(depth, noise, distance_mm)
+        if not self.training:
+            drawn = drawn.clamp(-_LARGEST_CHOICE_NOISE, _LARGEST_CHOICE_NOISE)
+        return torch.where((choice + drawn <= 0) & possible, moved, NO_READING)
+
+    def draw(self, depth: Tensor, noise: Tensor, distance_mm: Tensor | None = None) -> Draw:
+        """Refine maps with the noise of the choice as it is and turned round; arguments as for `forward`."""
+        moved, choice, drawn, possible = self._parts(depth, noise, distance_mm)
+        refined = torch.where((choice + drawn <= 0) & possible, moved, NO_READING)
+        opposite = torch.where((choice - drawn <= 0) & possible, moved, NO_READING)
+        return Draw(refined, opposite.detach(), choice * possible, drawn)
+
+    def _parts(
+        self, depth: Tensor, noise: Tensor | None, distance_mm: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Give d, c without its noise, its noise, and where a reading is possible, each (N, 1, H, W)."""
         height, width = depth.shape[-2:]
         if noise is None:
             noise = depth.new_zeros(self.noise_shape(len(depth), height, width))
+        own, near, for_depth = noise.to(depth).split([self.fold**2 * self.chooses] * 3, dim=1)
         surface = extend_readings(depth, self.reach_px)
         reading = is_reading(depth).to(depth.dtype)
-        shift, missing = self._predict(torch.cat([surface, reading], dim=1), noise)[..., :height, :width].split(1, 1)
+        planes = detail_channels(surface, self.slope_gain) if self.slope_gain > 0 else surface
+        predicted = self._predict(torch.cat([planes, reading], dim=1), for_depth, distance_mm)
+        shift, spread, choice = predicted[..., :height, :width].split(1, 1)
+        drawn = torch.zeros_like(depth)
+        if self.chooses:
+            drawn = self._noise_of_choice(own, near)[..., :height, :width]
+            field = self.field(F.pixel_shuffle(for_depth, self.fold)).float()[..., :height, :width]
+            shift = shift + (spread + self.first_noise) * field
         moved = (surface + self.max_shift * torch.tanh(shift)).clamp(-1, 1)
-        if self.choice_noise[1]:
-            missing = F.avg_pool2d(missing, 3, 1, 1)  # else holes follow the grid of the folding
-        choice = self.choice_gain * missing + self.margin * (1 - 2 * reading)
-        if self.noise_channels >= self.fold**2:
-            choice = choice + self._of_choice(noise)[..., :height, :width]
+        choice = choice + self.margin * (1 - 2 * reading)
         # Where nothing is within reach the surface is +1: shifted values must not become readings there.
-        choice = torch.where(is_reading(surface), choice, self.margin)
-        chosen = (choice > 0).to(moved.dtype)
-        if self.training:
-            soft = torch.sigmoid(choice / self.temperature)
-            chosen = chosen + (soft - soft.detach())  # adds exactly 0
-        return chosen * NO_READING + (1 - chosen) * moved
+        return moved, choice, drawn, is_reading(surface)
 
-    def _predict(self, planes: Tensor, noise: Tensor) -> Tensor:
-        """Give s and m, (N, 2, H, W) or a little larger, of (N, 2, H, W) surface and readings."""
+    def _predict(self, planes: Tensor, noise: Tensor, distance_mm: Tensor | None) -> Tensor:
+        """Give s, a and m, (N, 3, H, W) or a little larger, of surface, slopes and readings."""
         height, width = planes.shape[-2:]
         if height % self.fold or width % self.fold:
             planes = F.pad(planes, (0, -width % self.fold, 0, -height % self.fold), mode="replicate")
-        parts = [F.pixel_unshuffle(planes, self.fold), noise.to(planes)]
-        if self.choice_noise[2]:
-            parts.append(_level(noise).to(planes).expand(-1, 1, *noise.shape[2:]))
-        folded = torch.cat(parts, dim=1)
-        features = self.blocks(self.first(folded.contiguous(memory_format=torch.channels_last)).relu_())
-        return F.pixel_shuffle(self.last(features).float(), self.fold)
+        parts = [F.pixel_unshuffle(planes, self.fold), noise]
+        if self.sees_distance:
+            parts.append(distance_planes(distance_mm, parts[0]))
+        first = self.first(torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last))
+        features = self.blocks(F.leaky_relu_(first, _LEAK))
+        return F.pixel_shuffle(self.gain * self.last(features).float(), self.fold)
 
-    def _of_choice(self, noise: Tensor) -> Tensor:
-        """Give n, (N, 1, H, W) or a little larger, standard normal."""
-        own = F.pixel_shuffle(noise[:, : self.fold**2], self.fold)
+    def _noise_of_choice(self, own: Tensor, near: Tensor) -> Tensor:
+        """Give n of its two inputs, (N, 1, H, W) or a little larger, standard normal but at the map's border."""
+        own, near = F.pixel_shuffle(own, self.fold), F.pixel_shuffle(near, self.fold)
+        # The sum of all pixels' own is one draw for the map, and next to independent of each.
+        of_map = own.sum(dim=(2, 3), keepdim=True) / (own.shape[2] * own.shape[3]) ** 0.5
+        near = _NEAR_PX * F.avg_pool2d(near, _NEAR_PX, 1, _NEAR_PX // 2)
         for_pixel, for_near, for_map = (share**0.5 for share in self.choice_noise)
-        mixed = for_pixel * own
-        if for_near:
-            mixed = mixed + for_near * NEAR_PX * F.avg_pool2d(own, NEAR_PX, 1, NEAR_PX // 2)
-        return mixed + for_map * _level(own) if for_map else mixed
-
-
-def _level(noise: Tensor) -> Tensor:
-    """Give the sum of a map's noise as a standard normal number, (N, 1, 1, 1): one draw for the whole map."""
-    return noise.sum(dim=(1, 2, 3), keepdim=True) / max(noise[0].numel(), 1) ** 0.5
+        return for_pixel * own + for_near * near + for_map * of_map

@@ -50,12 +50,25 @@ class Augmentation:
             The same shape; no reading stays exactly +1. Readings may lie below -1.
         """
         rng = np.random.default_rng(key)
+        depth = self._turn(depth, rng)
         shape = len(depth), 1, 1, 1
-        if self.flip_up_down:
-            turned = torch.from_numpy(rng.random(shape) < 0.5).to(depth.device)
-            depth = torch.where(turned, depth.flip(2), depth)
         if self.depth_offset:
             offset = rng.uniform(-self.depth_offset, self.depth_offset, shape).astype(np.float32)
             moved = (depth + torch.from_numpy(offset).to(depth)).clamp(max=FARTHEST)
             depth = torch.where(is_reading(depth), moved, depth)  # holes keep their gradient: they are chosen, too
         return depth
+
+    def turn_back(self, costs: Tensor, key: tuple[int, ...]) -> Tensor:
+        """Turn what was found out about changed maps back the way the maps were.
+
+        Args:
+            costs: (N, 1, h, w).
+            key: Of the maps' change.
+        """
+        return self._turn(costs, np.random.default_rng(key))
+
+    def _turn(self, maps: Tensor, rng: np.random.Generator) -> Tensor:
+        if not self.flip_up_down:
+            return maps
+        turned = torch.from_numpy(rng.random((len(maps), 1, 1, 1)) < 0.5).to(maps.device)
+        return torch.where(turned, maps.flip(2), maps)

@@ -16,11 +16,12 @@ from refiner.errors import TrainingError
 from refiner.frameworks import lightning as L
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import PatchDiscriminator
+from refiner.nets.refiner import Draw
 from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.average import running_average
 from refiner.simgan.checkpoint import describe_run, history_of_rank
 from refiner.simgan.history import RefinedHistory
-from refiner.simgan.losses import gradient_penalty
+from refiner.simgan.losses import certainty_loss, choice_loss, gradient_penalty
 from refiner.simgan.objective import Objective
 from refiner.simgan.probe import ProbeNumbers, as_decoded, probe_numbers
 from refiner.simgan.schedule import UpdateSchedule
@@ -140,8 +141,10 @@ class SimGAN(L.LightningModule):
             values = self.discriminator_losses(batch, step, self.history)
             loss = values["train/discriminator/real"] + values["train/discriminator/refined"]
             if self.objective.penalizes(self.schedule.iteration(step)):
-                planes = self.discriminator.planes(self._judged(batch["real"], _AUGMENT_REAL, step)).requires_grad_()
-                penalty = gradient_penalty(self.discriminator.judge_planes(planes), planes)
+                real = self._judged(batch["real"], _AUGMENT_REAL, step)
+                planes = self.discriminator.planes(real).requires_grad_()
+                logits = self.discriminator.judge_planes(planes, batch["real_distance_mm"])
+                penalty = gradient_penalty(logits, planes)
                 loss = loss + self.objective.penalty_weight * self.objective.penalty_every * penalty
         if not torch.isfinite(loss):
             raise TrainingError(
@@ -152,9 +155,35 @@ class SimGAN(L.LightningModule):
 
     def refiner_losses(self, batch: UnpairedBatch, step: int, *, alone: bool = False) -> dict[str, Tensor]:
         """Give the parts of L_R; `alone` leaves out the adversarial one."""
-        refined = self._refine(self.refiner, batch["synthetic"], (_TRAINING_NOISE, self.seed, step, self.global_rank))
-        logits = None if alone else self.discriminator(self._judged(refined, _AUGMENT_REFINED, step))
-        return self.objective.refiner_terms(refined, batch["synthetic"], logits)
+        depth, distance_mm = batch["synthetic"], batch["synthetic_distance_mm"]
+        noise = self._noise(self.refiner, depth, (_TRAINING_NOISE, self.seed, step, self.global_rank))
+        draw: Draw | None = None
+        if getattr(self.refiner, "chooses", False):
+            draw = self.refiner.draw(depth, noise, distance_mm)  # pyright: ignore[reportCallIssue]
+        refined = self.refiner(depth, noise, distance_mm) if draw is None else draw.refined
+        if alone:
+            return self.objective.refiner_terms(refined, depth, None)
+        logits = self.discriminator(self._judged(refined, _AUGMENT_REFINED, step), distance_mm)
+        values = self.objective.refiner_terms(refined, depth, logits)
+        if draw is not None and self.schedule.learns_choice(step):
+            values["train/refiner/total"] = values["train/refiner/total"] + self._choice_loss(draw, batch, logits, step)
+        return values
+
+    def _choice_loss(self, draw: Draw, batch: UnpairedBatch, logits: Tensor, step: int) -> Tensor:
+        def costs(refined: Tensor, logits: Tensor) -> Tensor:
+            return self.objective.pixel_costs(
+                refined,
+                batch["synthetic"],
+                logits,
+                self.discriminator.patch_px,
+                lambda values: self.augmentation.turn_back(values, self._augmentation_key(_AUGMENT_REFINED, step)),
+            )
+
+        with torch.no_grad():
+            opposite = self._judged(draw.opposite, _AUGMENT_REFINED, step)
+            opposite_logits = self.discriminator(opposite, batch["synthetic_distance_mm"])
+            pair = costs(draw.refined, logits), costs(draw.opposite, opposite_logits)
+        return choice_loss(*pair, draw.choice, draw.noise) + certainty_loss(draw.choice)
 
     def discriminator_losses(
         self, batch: UnpairedBatch, step: int, history: RefinedHistory | None
@@ -162,15 +191,17 @@ class SimGAN(L.LightningModule):
         """Give the parts of L_D; no gradient reaches R."""
         with torch.no_grad():
             key = _TRAINING_NOISE, self.seed, step, self.global_rank
-            refined = self._refine(self.refiner, batch["synthetic"], key)
+            refined, distance_mm = self._refine(self.refiner, batch, key), batch["synthetic_distance_mm"]
         if history is not None:
-            refined = history.exchange(refined)
-        judged = self._judged(batch["real"], _AUGMENT_REAL, step), self._judged(refined, _AUGMENT_REFINED, step)
-        return self.objective.discriminator_terms(*(self.discriminator(maps) for maps in judged))
+            refined, distance_mm = history.exchange(refined, distance_mm)
+        return self.objective.discriminator_terms(
+            self.discriminator(self._judged(batch["real"], _AUGMENT_REAL, step), batch["real_distance_mm"]),
+            self.discriminator(self._judged(refined, _AUGMENT_REFINED, step), distance_mm),
+        )
 
     def validation_step(self, batch: UnpairedBatch, batch_idx: int) -> None:
         """Refine held-out maps, always with the same noise."""
-        refined = self._refine(self.trained_refiner, batch["synthetic"], (_PROBE_NOISE, batch_idx))
+        refined = self._refine(self.trained_refiner, batch, (_PROBE_NOISE, batch_idx))
         maps = (
             as_decoded(depth.float(), self.codec.tau).cpu() for depth in (batch["synthetic"], refined, batch["real"])
         )
@@ -201,15 +232,22 @@ class SimGAN(L.LightningModule):
         self.history.load_state_dict(history_of_rank(checkpoint, self.global_rank))
         self._latest = dict(checkpoint["latest"])
 
-    def _refine(self, network: nn.Module, depth: Tensor, key: tuple[int, ...]) -> Tensor:
+    def _refine(self, network: nn.Module, batch: UnpairedBatch, key: tuple[int, ...]) -> Tensor:
+        depth = batch["synthetic"]
+        return network(depth, self._noise(network, depth, key), batch["synthetic_distance_mm"])
+
+    def _noise(self, network: nn.Module, depth: Tensor, key: tuple[int, ...]) -> Tensor | None:
         shape: tuple[int, ...] = network.noise_shape(len(depth), *depth.shape[-2:])  # pyright: ignore[reportCallIssue]
         if shape[1] == 0:
-            return network(depth)
+            return None
         noise = np.random.default_rng(key).standard_normal(shape, dtype=np.float32)
-        return network(depth, torch.from_numpy(noise).to(depth, non_blocking=True))
+        return torch.from_numpy(noise).to(depth, non_blocking=True)
+
+    def _augmentation_key(self, use: int, step: int) -> tuple[int, ...]:
+        return use, self.seed, step, self.global_rank
 
     def _judged(self, depth: Tensor, use: int, step: int) -> Tensor:
-        return self.augmentation(depth, (use, self.seed, step, self.global_rank))
+        return self.augmentation(depth, self._augmentation_key(use, step))
 
     def _learning_rate_factor(self, step: int) -> float:
         after, factor = self.learning_rate_drop

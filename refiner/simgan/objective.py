@@ -4,16 +4,21 @@ The losses themselves are in `losses`; here they are put together with their wei
 batches or optimisers: maps and logits go in, named numbers come out.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from refiner.nets.blocks import is_reading
 from refiner.simgan.losses import (
     Adversarial,
     Psi,
     Reduction,
     adversarial_loss,
     discriminator_accuracy,
+    offset_loss,
+    pixel_costs,
     self_regularization_loss,
 )
 
@@ -28,6 +33,8 @@ class Objective:
         reduction: Of all losses; the next weight means different things in each (see `losses`).
         self_regularization_weight: The paper's lambda.
         missing_weight: Of the change in self-regularisation where a reading came or went; 1 is the paper's.
+        offset_weight: Of the part of a map's change that is common to all its readings (see `offset_loss`), beside
+            lambda; 0 is none, as in the paper.
         penalty_weight: Of the discriminator's gradient penalty at real maps; 0 is none, as in the paper.
         penalty_every: The penalty is applied to one iteration in so many, and so many times over: it costs as much as
             an update.
@@ -38,6 +45,7 @@ class Objective:
     reduction: Reduction = "sum"
     self_regularization_weight: float = 0.001
     missing_weight: float = 1.0
+    offset_weight: float = 0.0
     penalty_weight: float = 0.0
     penalty_every: int = 8
 
@@ -54,12 +62,40 @@ class Objective:
         )
         total = self.self_regularization_weight * change
         terms = {"train/refiner/self_regularization": change}
+        if self.offset_weight > 0:
+            terms["train/refiner/offset"] = offset = offset_loss(refined, synthetic)
+            total = total + self.offset_weight * offset
         if logits is not None:
             terms["train/refiner/adversarial"] = adversarial = adversarial_loss(
                 logits, target_refined=False, kind=self.adversarial, reduction=self.reduction
             )
             total = total + adversarial
         return terms | {"train/refiner/total": total}
+
+    def pixel_costs(
+        self, refined: Tensor, synthetic: Tensor, logits: Tensor, patch_px: int, turn_back: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """Charge pixels with what they may have had a part in, so that choices can be learnt from (`choice_loss`).
+
+        Args:
+            refined: (N, 1, H, W).
+            synthetic: (N, 1, H, W).
+            logits: The discriminator's for the augmented `refined`.
+            patch_px: Side of its patches.
+            turn_back: Undoes the augmentation of where things are.
+
+        Returns:
+            (N, 1, H, W), in shares of the total of `refiner_terms`: the adversarial cost of the patches around a pixel
+            and self-regularisation of the pixel itself (with psi the identity, whatever the setting).
+        """
+        costs = adversarial_loss(logits, target_refined=False, kind=self.adversarial, reduction="none")
+        spread = pixel_costs(turn_back(costs[:, None])[:, 0], patch_px, *refined.shape[-2:])
+        change = (refined.float() - synthetic.float()).abs()
+        lost = is_reading(refined) != is_reading(synthetic)
+        own = self.self_regularization_weight * torch.where(lost, self.missing_weight * change, change)
+        if self.reduction == "mean":
+            spread, own = spread / costs.numel(), own / refined.numel()
+        return spread + own
 
     def discriminator_terms(self, logits_real: Tensor, logits_refined: Tensor) -> dict[str, Tensor]:
         """Give the parts of L_D, and the shares of patches that were judged rightly."""

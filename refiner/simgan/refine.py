@@ -151,6 +151,8 @@ def refine_items(
         high = min(low + NETWORK_BATCH, stop - start)
         padded = np.ones((NETWORK_BATCH, 1, codec.size, codec.size), np.float32)
         padded[: high - low, 0] = values[low:high]
+        distance_mm = np.full(NETWORK_BATCH, 1000, np.float32)
+        distance_mm[: high - low] = z_mm[low:high]
         for variant in range(variants):
             items = range(start + low, start + high)
             noise = _noise(trained.noise_shape(NETWORK_BATCH), seed, items, variant)
@@ -158,6 +160,7 @@ def refine_items(
                 inputs = (
                     torch.from_numpy(padded).to(device),
                     None if noise is None else torch.from_numpy(noise).to(device),
+                    torch.from_numpy(distance_mm).to(device),
                 )
                 output = network(*inputs).float().cpu().numpy()[: high - low, 0]
             decoded = codec.decode(output, z_mm[low:high], cube_mm[low:high])

@@ -111,6 +111,6 @@ def test_fast_recipe_starts_as_the_identity_and_takes_noise():
     model = built("fast.yaml", 64).model.eval()
     assert model.refiner.noise_channels > 0
     x = torch.where(torch.rand(2, 1, 64, 64) < 0.5, torch.ones(()), torch.rand(2, 1, 64, 64))
-    torch.testing.assert_close(model.refiner(x), x, rtol=0, atol=0)
+    torch.testing.assert_close(model.refiner(x, None, torch.tensor([500.0, 900.0])), x, rtol=0, atol=0)
     assert model.refiner_average is not None
-    assert model.schedule.refiner_warmup == 0  # nothing to learn: it is the identity
+    assert model.schedule.refiner_warmup == 0  # nothing to learn: it is the identity but for its noise

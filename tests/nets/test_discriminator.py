@@ -41,6 +41,27 @@ def test_judgement_does_not_depend_on_batch_companions():
     torch.testing.assert_close(network(maps), alone, rtol=0, atol=1e-6)
 
 
+def test_side_of_a_patch_by_what_a_pixel_changes():
+    layers = [Layer(3, 1, 4), Layer(3, 2, 4), Layer(3, 1), Layer(1, 1, 4)]  # 3, then 5, then 9 px
+    torch.manual_seed(0)
+    network = PatchDiscriminator(layers, classes=1, negative_slope=0.2)
+    assert network.patch_px == 9
+    x = torch.rand(1, 1, 64, 64).requires_grad_()
+    network(x)[0, 0, 16, 16].backward()
+    assert x.grad is not None
+    rows = x.grad[0, 0].abs().sum(1).nonzero()
+    assert rows.max() - rows.min() < 9  # max pooling passes to one pixel of three
+
+
+def test_distance_is_seen_where_asked_for():
+    torch.manual_seed(0)
+    network, x = PatchDiscriminator([Layer(3, 2, 8)], sees_distance=True), torch.rand(2, 1, 16, 16)
+    near, far = torch.full((2,), 500.0), torch.full((2,), 700.0)
+    assert not torch.equal(network(x, near), network(x, far))
+    with pytest.raises(ValueError, match="give distance_mm"):
+        network(x)
+
+
 def test_detail_makes_millimetres_visible():
     torch.manual_seed(0)
     x = torch.zeros(1, 1, 32, 32)
@@ -55,7 +76,13 @@ def test_detail_makes_millimetres_visible():
 
 def test_settings_rebuild_the_network():
     network = PatchDiscriminator(
-        [Layer(3, 2, 8), Layer(3, 1)], classes=1, padding="valid", negative_slope=0.1, detail_gain=5
+        [Layer(3, 2, 8), Layer(3, 1)],
+        classes=1,
+        padding="valid",
+        negative_slope=0.1,
+        detail_gain=5,
+        sees_readings=True,
+        sees_distance=True,
     )
     again = PatchDiscriminator(**network.settings)  # the layers as plain dictionaries
     again.load_state_dict(network.state_dict())

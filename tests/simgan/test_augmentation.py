@@ -42,6 +42,14 @@ def test_half_of_the_maps_are_turned_upside_down():
     assert torch.equal(after[~turned], depth[~turned])
 
 
+def test_costs_are_turned_back_to_where_the_maps_were():
+    depth, augmentation = maps(400), Augmentation(depth_offset=0.5, flip_up_down=True)
+    after = augmentation(depth, KEY)
+    offset = (augmentation.turn_back(after, KEY) - depth)[..., :2]
+    torch.testing.assert_close(offset, offset[..., :1, :1].expand_as(offset))
+    assert Augmentation().turn_back(after, KEY) is after
+
+
 def test_the_key_alone_decides():
     augmentation = Augmentation(depth_offset=0.5, flip_up_down=True)
     assert torch.equal(augmentation(maps(), KEY), augmentation(maps(), KEY))

@@ -37,9 +37,7 @@ def save(model, path="c.ckpt"):
     return checkpoint
 
 
-@pytest.mark.parametrize(
-    "network", [ResidualRefiner(8, 1, noise_channels=4), ResidualRefiner(8, 1, 2, 0), PaperRefiner(4, 1, 3)]
-)
+@pytest.mark.parametrize("network", [ResidualRefiner(8, 1), ResidualRefiner(8, 1, noise=False), PaperRefiner(4, 1, 3)])
 def test_a_refiner_comes_back_as_it_was(network):
     with torch.no_grad():
         for weights in network.parameters():
@@ -74,7 +72,7 @@ def test_what_a_checkpoint_says():
     assert checkpoint["depth_refiner_version"] == __version__
     assert checkpoint["depth_codec"] == {"size": 16, "cube_mm": 260.0, "unit_mm": 1.0, "tau": 0.05}
     assert checkpoint["refiner"]["class"] == "ResidualRefiner"
-    assert set(checkpoint["history"][0]) == {"maps", "generator"}
+    assert set(checkpoint["history"][0]) == {"maps", "distances_mm", "generator"}
     assert not any("history" in name for name in checkpoint["state_dict"])  # not a buffer
 
 

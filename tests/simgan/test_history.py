@@ -15,16 +15,23 @@ def numbers(maps):
     return [int(m) for m in maps[:, 0, 0, 0]]
 
 
+def exchange(history, maps):
+    """Exchange maps whose distance is their number and a half; what comes back must still fit together."""
+    mixed, distance_mm = history.exchange(maps, maps[:, 0, 0, 0] + 0.5)
+    assert torch.equal(distance_mm, mixed[:, 0, 0, 0] + 0.5)
+    return numbers(mixed)
+
+
 def filled(capacity=16, seed=0):
     history = RefinedHistory(capacity, seed)
     for update in range(100):
-        history.exchange(numbered(8 * update))
+        exchange(history, numbered(8 * update))
     return history
 
 
 def test_first_batch_comes_back_whole_and_half_of_it_is_kept():
     history = RefinedHistory(16, seed=0)
-    assert numbers(history.exchange(numbered(0))) == list(range(8))
+    assert exchange(history, numbered(0)) == list(range(8))
     kept = numbers(history.state_dict()["maps"])
     assert len(history) == len(kept) == 4
     assert set(kept) < set(range(8))
@@ -34,14 +41,14 @@ def test_it_fills_to_its_capacity_and_no_further():
     history = RefinedHistory(10, seed=0)
     fills = []
     for update in range(5):
-        history.exchange(numbered(8 * update))
+        exchange(history, numbered(8 * update))
         fills.append(history.fill)
     assert fills == [0.4, 0.8, 1.0, 1.0, 1.0]
 
 
 def test_half_of_a_batch_is_older_and_half_is_current():
     history = filled()
-    mixed = numbers(history.exchange(numbered(800)))
+    mixed = exchange(history, numbered(800))
     assert mixed[:4] == [800, 801, 802, 803]
     assert all(number < 800 for number in mixed[4:])
     assert len(set(mixed)) == 8
@@ -50,7 +57,7 @@ def test_half_of_a_batch_is_older_and_half_is_current():
 def test_it_is_sampled_before_it_is_changed():
     history = filled(capacity=4)
     before = set(numbers(history.state_dict()["maps"]))
-    assert set(numbers(history.exchange(numbered(900)))[4:]) == before
+    assert set(exchange(history, numbered(900))[4:]) == before
 
 
 def test_sampled_places_and_replaced_places_differ_from_update_to_update():
@@ -58,7 +65,7 @@ def test_sampled_places_and_replaced_places_differ_from_update_to_update():
     before = history.state_dict()["maps"][:, 0, 0, 0]
     halves, touched = set(), torch.zeros(32, dtype=torch.bool)
     for update in range(30):
-        halves.add(tuple(sorted(numbers(history.exchange(numbered(1000 + 8 * update)))[4:])))
+        halves.add(tuple(sorted(exchange(history, numbered(1000 + 8 * update))[4:])))
         now = history.state_dict()["maps"][:, 0, 0, 0]
         assert (now != before).sum() == 4  # b/2 are replaced, no more and no fewer
         touched |= now != before
@@ -74,7 +81,7 @@ def test_every_map_of_a_batch_can_be_remembered():
 
 def first_update(seed):
     history = RefinedHistory(16, seed)
-    history.exchange(numbered(0))
+    exchange(history, numbered(0))
     return history
 
 
@@ -85,7 +92,7 @@ def test_state_goes_on_exactly():
     again.load_state_dict(state)
     for update in range(5):
         new = numbered(2000 + 8 * update)
-        assert numbers(history.exchange(new)) == numbers(again.exchange(new))
+        assert exchange(history, new) == exchange(again, new)
     assert torch.equal(history.state_dict()["maps"], again.state_dict()["maps"])
     assert torch.equal(state["maps"], filled().state_dict()["maps"])  # a copy: later updates do not change it
 
@@ -94,11 +101,11 @@ def test_state_of_a_part_filled_and_of_an_empty_history():
     for updates in (0, 1):
         history = RefinedHistory(16, seed=3)
         for _ in range(updates):
-            history.exchange(numbered(0))
+            exchange(history, numbered(0))
         again = RefinedHistory(16, seed=4)
         again.load_state_dict(history.state_dict())
         assert len(again) == len(history)
-        assert numbers(again.exchange(numbered(50))) == numbers(history.exchange(numbered(50)))
+        assert exchange(again, numbered(50)) == exchange(history, numbered(50))
 
 
 def test_a_smaller_history_takes_what_fits():
@@ -109,19 +116,19 @@ def test_a_smaller_history_takes_what_fits():
 
 def test_maps_with_a_graph_are_refused():
     with pytest.raises(ValueError, match="detach"):
-        RefinedHistory(4, 0).exchange(torch.zeros(2, 1, 2, 2, requires_grad=True))
+        RefinedHistory(4, 0).exchange(torch.zeros(2, 1, 2, 2, requires_grad=True), torch.zeros(2))
 
 
 def test_maps_of_another_size_are_refused():
     history = first_update(0)
     with pytest.raises(ValueError, match="holds maps of shape"):
-        history.exchange(torch.zeros(4, 1, 3, 3))
+        history.exchange(torch.zeros(4, 1, 3, 3), torch.zeros(4))
 
 
 def test_no_capacity_means_no_history():
     history = RefinedHistory(0, 0)
     for _ in range(3):
-        assert numbers(history.exchange(numbered(0))) == list(range(8))
+        assert exchange(history, numbered(0)) == list(range(8))
     assert history.fill == 0
     with pytest.raises(ValueError, match="wanted >= 0"):
         RefinedHistory(-1, 0)
@@ -140,7 +147,7 @@ def test_size_is_bounded_and_batches_keep_their_length(capacity, batches, seed):
     history, first = RefinedHistory(capacity, seed), 0
     for count in batches:
         before = len(history)
-        mixed = numbers(history.exchange(numbered(first, count)))
+        mixed = exchange(history, numbered(first, count))
         assert len(mixed) == len(set(mixed)) == count
         assert sum(number < first for number in mixed) == min(count // 2, before, capacity)
         assert before <= len(history) <= capacity

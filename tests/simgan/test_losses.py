@@ -6,9 +6,13 @@ from torch.nn import functional as F
 
 from refiner.simgan.losses import (
     adversarial_loss,
+    certainty_loss,
+    choice_loss,
     discriminator_accuracy,
     gradient_penalty,
     lambda_for_mean,
+    offset_loss,
+    pixel_costs,
     self_regularization_loss,
 )
 
@@ -133,3 +137,36 @@ def test_gradient_penalty_by_hand():
     assert penalty.item() == pytest.approx(9.0)
     penalty.backward()
     assert w.grad.item() == pytest.approx(6.0)  # a penalty that can be descended on
+
+
+def test_costs_of_patches_go_to_their_pixels_by_hand():
+    # Two patches of 3 px beside each other in a map of 2 x 4 px, a quarter of a patch for each pixel.
+    costs = torch.tensor([[[8.0, 16.0]]])
+    # Spread: 2 2 4 4 in both rows. Each pixel then takes the sum over its 3 x 3 neighbours.
+    expected = torch.tensor([8.0, 16.0, 20.0, 16.0]).expand(2, 4)
+    torch.testing.assert_close(pixel_costs(costs, 3, 2, 4)[0, 0], expected)
+
+
+def test_gradient_of_a_choice_against_its_closed_form():
+    # A pixel costs 3 if c = m + n > 0 and 1 if not: E = 1 + 2 Phi(m), so dE/dm = 2 phi(m).
+    noise = torch.randn((1, 1, 1000, 1000), generator=torch.Generator().manual_seed(0))
+    for m in (-2.0, -0.5, 1.0):
+        choice = torch.full_like(noise, m).requires_grad_()
+        costs, opposite = (1.0 + 2.0 * (m + n > 0).float() for n in (noise, -noise))
+        choice_loss(costs, opposite, choice, noise).backward()
+        assert choice.grad is not None
+        wanted = 2 * math.exp(-m * m / 2) / math.sqrt(2 * math.pi)
+        assert choice.grad.mean().item() == pytest.approx(wanted, rel=0.02)
+
+
+def test_certainty_by_hand():
+    choice = torch.tensor([-4.4, -2.4, 0.0, 3.4]).view(1, 1, 2, 2)
+    assert certainty_loss(choice).item() == pytest.approx((4 + 1) / 4)
+
+
+def test_offset_by_hand():
+    synthetic = torch.tensor([[0.0, 0.2, 1.0, 0.4], [0.0, 0.0, 0.0, 0.0]]).view(2, 1, 2, 2)
+    refined = torch.tensor([[0.1, 0.5, 0.0, 1.0], [0.1, -0.1, 0.2, -0.2]]).view(2, 1, 2, 2)
+    # First map: +0.1 and +0.3 where both have a reading, 0.2 on average; the second's noise averages to nothing.
+    assert offset_loss(refined, synthetic).item() == pytest.approx(0.1)
+    assert offset_loss(torch.ones(2, 1, 2, 2), synthetic) == 0

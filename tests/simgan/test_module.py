@@ -122,8 +122,8 @@ def test_discriminator_step_leaves_the_refiner_alone_and_detaches(alone, batch):
 def test_discriminator_sees_refined_maps_never_raw_ones(alone, batch, monkeypatch):
     seen = []
     forward = alone.discriminator.forward
-    monkeypatch.setattr(alone.discriminator, "forward", lambda maps: (seen.append(maps), forward(maps))[1])
-    monkeypatch.setattr(alone.refiner, "forward", lambda depth, _: depth * 0 + 0.123)
+    monkeypatch.setattr(alone.discriminator, "forward", lambda maps, _: (seen.append(maps), forward(maps))[1])
+    monkeypatch.setattr(alone.refiner, "forward", lambda depth, *_: depth * 0 + 0.123)
     alone.discriminator_losses(batch, 0, RefinedHistory(4, 0))
     assert torch.equal(seen[0], batch["real"])
     assert (seen[1] == 0.123).all()
@@ -308,7 +308,8 @@ def test_tensorboard_has_every_tag_from_the_first_log_on(data):
     for tag, points in scalars.items():
         assert sorted(points) == ([1, 2, 4, 6, 8, 10] if tag.startswith("train") else [0, 5, 10]), tag
         assert all(np.isfinite(value) for value in points.values())
-    assert scalars["val/shift_mm"][0] == 0  # before the first update refined is synthetic
+    # Before the first update refined is synthetic and noise of 0.1 x 0.1 x 130 mm, on average 0.8 of that.
+    assert scalars["val/shift_mm"][0] == pytest.approx(1.3 * 0.8, rel=0.15)
     assert scalars["train/history/fill"][2] == 0
     assert scalars["train/history/fill"][10] == 1
     events = EventAccumulator(runner.log_dir)
@@ -347,3 +348,45 @@ def test_best_checkpoints_are_kept_and_the_others_removed(data, monkeypatch):
     runner = fit(simgan(), data, "r", 12, val_check_interval=3)
     names = sorted(path.name for path in Path(runner.log_dir, "checkpoints").iterdir())
     assert names == ["last.ckpt", "update=0000006-score=0.1000.ckpt", "update=0000012-score=0.2000.ckpt"]
+
+
+def discs(count, generator):
+    """Network depth of discs in random places, +1 around them."""
+    v, u = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
+    middle = 6 + 4 * torch.rand((count, 2, 1, 1), generator=generator)
+    radius = torch.hypot(u - middle[:, :1], v - middle[:, 1:])
+    depth = torch.where(radius < 5, 0.1 * torch.rand((count, 1, 1, 1), generator=generator) + radius / 50, 1.0)
+    return depth.float()
+
+
+def test_what_a_camera_loses_far_away_is_lost_far_away_only():
+    # The camera of this test sees nothing beyond a metre. No gradient of the discriminator says so: only trying does.
+    torch.manual_seed(0)
+    model = SimGAN(
+        refiner := ResidualRefiner(8, 1, sees_distance=True),
+        PatchDiscriminator([Layer(3, 1, 16), Layer(3, 2, 16)], classes=1, negative_slope=0.2, sees_distance=True),
+        codec=DepthCodec(16, 260.0, 1.0),
+        schedule=UpdateSchedule(0, 20, 1, 1),
+        objective=Objective("least_squares", "identity", "mean", 0.5, 0.02, 1.0, 0.05),
+        history_maps=64,
+    )
+    optimizers = [Adam(net.parameters(), lr=0.002, betas=(0.5, 0.999)) for net in (refiner, model.discriminator)]
+    generator = torch.Generator().manual_seed(0)
+    for step in range(300):
+        distances_mm = 800 + 700 * torch.randint(0, 2, (2, 16), generator=generator).float()
+        lost = (distances_mm[1] > 1000).view(-1, 1, 1, 1)
+        batch = {
+            "synthetic": discs(16, generator),
+            "real": torch.where(lost, 1.0, discs(16, generator)),
+            "synthetic_distance_mm": distances_mm[0],
+            "real_distance_mm": distances_mm[1],
+        }
+        loss, _ = model.update_loss(batch, step)
+        model.zero_grad()
+        loss.backward()
+        optimizers[0 if model.schedule.updates_refiner(step) else 1].step()
+    x = discs(200, generator)
+    noise, hand = torch.randn(refiner.noise_shape(200, 16, 16), generator=generator), x < 1
+    near, far = ((refiner(x, noise, torch.full((200,), mm)) < 1)[hand].float().mean() for mm in (800.0, 1500.0))
+    assert near > 0.8
+    assert far < 0.4

@@ -21,7 +21,15 @@ def test_phase_is_a_pure_function_far_out():
     ]
 
 
-@pytest.mark.parametrize("wrong", [{"k_g": 0}, {"k_d": 0}, {"refiner_warmup": -1}, {"discriminator_warmup": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"k_g": 0}, {"k_d": 0}, {"refiner_warmup": -1}, {"discriminator_warmup": -1}, {"choice_warmup": -1}]
+)
 def test_senseless_schedules_are_refused(wrong):
     with pytest.raises(ValueError, match="wanted warm-ups >= 0"):
         UpdateSchedule(**wrong)
+
+
+def test_choices_are_learnt_after_their_warmup():
+    schedule = UpdateSchedule(0, 0, 1, 1, choice_warmup=10)
+    assert [schedule.learns_choice(step) for step in (0, 9, 10, 11)] == [False, False, True, True]
+    assert UpdateSchedule().learns_choice(0)
