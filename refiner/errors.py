@@ -39,3 +39,19 @@ class CheckpointError(RefinerError):
 
 class TrainingError(RefinerError):
     """Training cannot go on, for example because a loss is not finite."""
+
+
+class LabelError(RefinerError):
+    """Labels or bone lengths do not fit the sequence, or contradict each other."""
+
+
+class SessionError(RefinerError):
+    """A folder is not an annotation session that this version can open."""
+
+
+class SessionBusyError(SessionError):
+    """Another process is solving the session."""
+
+
+class SolveError(RefinerError):
+    """What a solver needs is missing."""

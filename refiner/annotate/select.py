@@ -1,0 +1,271 @@
+"""Which frames are worth a person's time: the few that stand for all the others.
+
+A reference covers the frames that look like it, those within a radius. Greedy choice, each time the frame that newly
+covers the most, reaches at least 1 - 1/e of the coverage that any choice of as many frames could (Nemhauser, Wolsey
+and Fisher 1978). Distances are between frames, (N, N), symmetric, 0 on the diagonal; a radius is relative to their
+spread in the sequence, from the least (0) to the greatest (1), so that it means the same for every descriptor's scale.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from refiner.errors import UsageError
+from refiner.viz import Picture
+
+CODES_RADIUS, HOG_RADIUS = 0.1, 0.08
+"""Radii that suit codes of an auto-encoder, and histograms of gradients."""
+
+_STEPS = 1 << 20
+"""Distances are added up as whole numbers of this many steps, so that a sum does not depend on its order."""
+_LINES = ((31, 119, 180), (214, 96, 30), (60, 150, 70), (150, 60, 170))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Reference frames.
+
+    Attributes:
+        frames: Their numbers, the most telling first.
+        coverage: Share of the usable frames within the radius of at least one of them, after each.
+        farthest: How many of the last of them were chosen for their distance, when nothing was left to cover.
+    """
+
+    frames: list[int]
+    coverage: list[float]
+    farthest: int
+
+
+def select_references(
+    distances: NDArray[np.float32],
+    budget: float | None = None,
+    radius: float = CODES_RADIUS,
+    *,
+    labelled: ArrayLike = (),
+    usable: NDArray[np.bool_] | None = None,
+    ties: Literal["labelled-first", "middle-first"] = "labelled-first",
+) -> Selection:
+    """Choose frames by greedy coverage.
+
+    With a budget all of it is spent: when every frame is covered, those that lie farthest from all references follow
+    (k-centre). Without one the choice ends at full coverage. Of frames that would newly cover as many, one that has
+    labels goes first; then the one in the middle of what it newly covers, by the sum of distances; then the earliest.
+
+    Args:
+        distances: (N, N), symmetric.
+        budget: A share of the usable frames (below 1) or a number; nothing for as many as full coverage takes.
+        radius: A frame covers those at less than this, as a share of the spread of all distances.
+        labelled: Frames somebody has already labelled.
+        usable: (N,), frames that may be chosen and ask to be covered, for example those that show a hand; else all.
+        ties: Whether labels count where frames would cover as many.
+
+    Raises:
+        UsageError: The budget or the radius makes no sense, or no frame is usable.
+    """
+    open_ = _usable(distances, usable)
+    count = int(open_.sum())
+    wanted = count if budget is None else budget_frames(budget, count)
+    preferred = np.zeros(len(open_), np.bool_)
+    if ties == "labelled-first":
+        preferred[np.asarray(labelled, np.int64)] = True
+    least, reach, spread = _scale(distances, open_, radius)
+    frames, covered, farthest = _choose(
+        distances, least, reach, _STEPS / (spread or 1.0), open_, preferred, wanted, budget is not None
+    )
+    return Selection(frames.tolist(), (covered / count).tolist(), int(farthest))
+
+
+def budget_frames(budget: float, frames: int) -> int:
+    """Give the number of frames that a budget is: a share below 1, rounded down, or itself; from 1 to all frames.
+
+    Raises:
+        UsageError: It is not above 0, or above 1 and no whole number.
+    """
+    if not 0 < budget < math.inf or (budget > 1 and budget != int(budget)):
+        raise UsageError(
+            f"Found a budget of {budget:g} reference frames; wanted a share of the frames between 0 and 1 (0.1 is one "
+            "in ten), or a whole number of frames."
+        )
+    # A share is rarely a binary number: 0.29 of 100 frames is 28.999999999999996 of them.
+    return min(frames, max(1, math.floor(budget * frames + 1e-6)) if budget < 1 else int(budget))
+
+
+def equally_spaced(frames: int, budget: float) -> list[int]:
+    """Choose frames at equal intervals, each in the middle of its own: what one would do without looking."""
+    count = budget_frames(budget, frames)
+    return [(2 * k + 1) * frames // (2 * count) for k in range(count)]
+
+
+def coverage_curve(
+    distances: NDArray[np.float32],
+    references: Sequence[int],
+    radius: float = CODES_RADIUS,
+    usable: NDArray[np.bool_] | None = None,
+) -> list[float]:
+    """Give the share of the usable frames covered after each of some references, however these were chosen."""
+    open_ = _usable(distances, usable)
+    least, reach, _ = _scale(distances, open_, radius)
+    waiting, shares = open_.copy(), []
+    for frame in references:
+        waiting &= distances[frame].astype(np.float64) - least >= reach
+        waiting[frame] = False
+        shares.append(float((open_.sum() - waiting.sum()) / open_.sum()))
+    return shares
+
+
+def nearest_references(distances: NDArray[np.float32], references: Sequence[int]) -> NDArray[np.int64]:
+    """Give every frame's nearest reference, (N,) frame numbers: of equals the earliest, of a reference itself."""
+    frames = np.unique(np.asarray(references, np.int64))
+    nearest = frames[distances[frames].argmin(axis=0)]
+    nearest[frames] = frames
+    return nearest
+
+
+def propagation_order(
+    distances: NDArray[np.float32], references: Sequence[int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Order frames so that each is solved from the one most like it: Prim's tree, grown from all references at once.
+
+    Args:
+        distances: (N, N), symmetric.
+        references: Frames that are solved already, one at least.
+
+    Returns:
+        The frames that are no references; and for each the reference, or the frame before it in this order, that is
+        nearest to it. Of equally near frames the earliest goes first.
+
+    Raises:
+        UsageError: There is no reference.
+    """
+    if len(references) == 0:
+        raise UsageError("Found no reference frame to start from; wanted at least one. Label a frame first.")
+    known = np.zeros(len(distances), np.bool_)
+    known[np.asarray(references, np.int64)] = True
+    source = nearest_references(distances, references)
+    return _grow(distances, known, distances[source, np.arange(len(source))], source)
+
+
+def draw_coverage(curves: Mapping[str, Sequence[float]], frames: int) -> Picture:
+    """Draw coverage in percent against the number of references, one line for each way of choosing.
+
+    Args:
+        curves: Name -> share of frames covered after each reference.
+        frames: Number of all frames, for the caption.
+    """
+    picture = np.full((420, 640, 3), 255, np.uint8)
+    left, right, top, bottom = 64, 620, 20, 360
+    longest = max(map(len, curves.values()))
+    step = next(s for s in (d * 10**e for e in range(9) for d in (1, 2, 5)) if s * 8 >= longest)
+    last = step * -(-longest // step)
+
+    def place(references: float, share: float) -> tuple[int, int]:
+        return round(left + (right - left) * references / last), round(bottom - (bottom - top) * share)
+
+    def write(text: str, x: int, y: int) -> None:
+        cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
+
+    for percent in range(0, 101, 20):
+        cv2.line(picture, place(0, percent / 100), place(last, percent / 100), (225, 225, 225))
+        write(f"{percent} %", left - 12 - 9 * len(f"{percent} %"), place(0, percent / 100)[1] + 5)
+    for references in range(0, last + 1, step):
+        cv2.line(picture, place(references, 0), place(references, 1), (225, 225, 225))
+        write(f"{references}", place(references, 0)[0] - 4 * len(f"{references}"), bottom + 20)
+    write(f"share of all {frames} frames covered, against the number of reference frames", left, bottom + 46)
+    for row, (name, curve) in enumerate(reversed(list(curves.items()))):
+        colour = _LINES[(len(curves) - 1 - row) % len(_LINES)]
+        points = [place(0, 0), *(place(turn, share) for turn, share in enumerate(curve, 1))]
+        cv2.polylines(picture, [np.array(points, np.int32)], False, colour, 2, cv2.LINE_AA)
+        y = bottom - 16 - 22 * row
+        cv2.line(picture, (right - 190, y - 4), (right - 160, y - 4), colour, 2, cv2.LINE_AA)
+        write(name, right - 150, y)
+    return picture
+
+
+def _usable(distances: NDArray[np.float32], usable: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
+        raise ValueError(f"Found distances of shape {distances.shape}, wanted (N, N).")
+    open_ = np.ones(len(distances), np.bool_) if usable is None else np.asarray(usable, np.bool_)
+    if not open_.any():
+        raise UsageError(f"None of the {len(open_)} frames can be a reference; wanted at least one that shows a hand.")
+    return open_
+
+
+def _scale(distances: NDArray[np.float32], open_: NDArray[np.bool_], radius: float) -> tuple[float, float, float]:
+    """Give the least distance, how far beyond it a reference reaches, and the spread."""
+    if not 0 < radius < math.inf:
+        raise UsageError(f"Found a radius of {radius:g}; wanted a share of the distances' spread, such as 0.1.")
+    part = distances if open_.all() else distances[np.ix_(open_, open_)]
+    least, spread = float(part.min()), float(np.ptp(part))
+    if not math.isfinite(least + spread):
+        raise ValueError("Distances must be finite.")
+    # Where all frames are the same, each of them covers all.
+    return least, radius * spread if spread > 0 else math.inf, spread
+
+
+@numba.njit(nogil=True, cache=True)
+def _count(row, frame, least, reach, step, sign, gain, apart):
+    """Add a frame that waits for cover (sign 1), or take it away (-1), at all frames that would cover it."""
+    for j in range(len(row)):
+        away = row[j] - least
+        if away < reach or j == frame:
+            gain[j] += sign
+            apart[j] += sign * np.int64(away * step)
+
+
+@numba.njit(nogil=True, cache=True)
+def _choose(distances, least, reach, step, open_, preferred, wanted, spend):
+    count = len(open_)
+    gain, apart = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    waiting, free, nearest = open_.copy(), open_.copy(), np.full(count, np.inf)
+    for i in range(count):
+        if open_[i]:
+            _count(distances[i], i, least, reach, step, 1, gain, apart)
+    frames, covered, total, done, farthest = np.empty(wanted, np.int64), np.empty(wanted, np.int64), 0, 0, 0
+    while done < wanted:
+        best = -1
+        for j in range(count):
+            if not free[j] or gain[j] == 0:
+                continue
+            if best < 0 or (gain[j], preferred[j], -apart[j]) > (gain[best], preferred[best], -apart[best]):
+                best = j
+        if best < 0:
+            if not spend:
+                break
+            farthest += 1
+            for j in range(count):
+                if free[j] and (best < 0 or (nearest[j], preferred[j]) > (nearest[best], preferred[best])):
+                    best = j
+        free[best] = False
+        for i in range(count):
+            nearest[i] = min(nearest[i], distances[best, i])
+            if waiting[i] and (i == best or distances[best, i] - least < reach):
+                waiting[i] = False
+                total += 1
+                _count(distances[i], i, least, reach, step, -1, gain, apart)
+        frames[done], covered[done] = best, total
+        done += 1
+    return frames[:done], covered[:done], farthest
+
+
+@numba.njit(nogil=True, cache=True)
+def _grow(distances, known, away, source):
+    count, done = len(known), 0
+    frames, neighbours = np.empty(count, np.int64), np.empty(count, np.int64)
+    while True:
+        best = -1
+        for i in range(count):
+            if not known[i] and (best < 0 or away[i] < away[best]):
+                best = i
+        if best < 0:
+            return frames[:done], neighbours[:done]
+        known[best], frames[done], neighbours[done] = True, best, source[best]
+        done += 1
+        for i in range(count):
+            if distances[best, i] < away[i]:
+                away[i], source[i] = distances[best, i], best
