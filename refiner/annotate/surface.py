@@ -1,0 +1,120 @@
+"""What the solver reads of depth maps: the surface with its gaps filled, and how far outside the silhouette one is."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from refiner.annotate.costs import OUTSIDE_STEPS, Terms
+from refiner.geometry.camera import unproject
+
+POINTS = 256
+"""Places on the surface that are compared with the bones, of a frame."""
+
+_SPECK_PX = 12
+"""Islands of fewer readings are noise and not hand."""
+
+
+class Clicks(Protocol):
+    """What is used of a frame's labels (see `refiner.annotate.labels.FrameLabels`)."""
+
+    uv_px: NDArray[np.float64]
+    flag: NDArray[np.int8]
+    nearer: tuple[tuple[int, int], ...]
+
+
+def fill_gaps(depth: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    """Continue each map's nearest reading over pixels without one, and take the median of 3 x 3.
+
+    Args:
+        depth: (N, H, W), 0 = no reading.
+
+    Returns:
+        The surface (N, H, W), all 0 in a map without readings, and the distance to the nearest reading in quarters of
+        a pixel (see `refiner.annotate.costs.Terms`).
+    """
+    surface, outside = np.zeros_like(depth), np.full(depth.shape, 255, dtype=np.uint8)
+    for n, image in enumerate(depth):
+        mask = (image > 0).astype(np.uint8)
+        count, islands, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        small = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < _SPECK_PX)
+        if len(small) < count - 1:  # never remove all there is
+            mask[np.isin(islands, small)] = 0
+        if not mask.any():
+            continue
+        distance, labels = cv2.distanceTransformWithLabels(
+            1 - mask, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        rows, columns = np.nonzero(mask)
+        value_of = np.zeros(labels.max() + 1, dtype=np.uint16)
+        value_of[labels[rows, columns]] = image[rows, columns]
+        surface[n] = cv2.medianBlur(value_of[labels], 3)
+        outside[n] = np.minimum(np.round(distance * OUTSIDE_STEPS), 255)
+    return surface, outside
+
+
+def terms_of(
+    depth: NDArray[np.uint16],
+    depth_unit_mm: float,
+    camera: NDArray[np.float64],
+    offset_mm: NDArray[np.float64],
+    clicks: Sequence[Clicks | None] | None = None,
+    visible: NDArray[np.bool_] | None = None,
+    radius_mm: NDArray[np.float64] | None = None,
+) -> Terms:
+    """Gather the data of some frames; nothing of appearance yet (see `Terms._replace`).
+
+    Args:
+        depth: (N, H, W), 0 = no reading.
+        depth_unit_mm: Of `depth`.
+        camera: (N, 4).
+        offset_mm: (J,) or (N, J) depth of each joint below the surface.
+        clicks: Labels of each frame, none where nobody clicked.
+        visible: (N, J) which joints are seen; without it those clicked as visible.
+        radius_mm: (J,) of the flesh about each joint; without it no points are taken.
+    """
+    frames, joints = len(depth), offset_mm.shape[-1]
+    surface, outside = fill_gaps(depth)
+    uv_px, click = np.zeros((frames, joints, 2)), np.zeros((frames, joints), dtype=np.int8)
+    pairs: list[tuple[int, int]] = []
+    start = np.zeros(frames + 1, dtype=np.int64)
+    for n, labels in enumerate(clicks or [None] * frames):
+        if labels is not None:
+            click[n] = labels.flag
+            uv_px[n] = np.where(labels.flag[:, None] > 0, labels.uv_px, 0.0)
+            pairs += labels.nearer
+        start[n + 1] = len(pairs)
+    return Terms(
+        camera=np.ascontiguousarray(camera, dtype=np.float64),
+        surface=surface,
+        surface_unit_mm=float(depth_unit_mm),
+        outside=outside,
+        click_uv_px=uv_px,
+        click=click,
+        visible=click == 2 if visible is None else np.ascontiguousarray(visible),
+        offset_mm=np.broadcast_to(offset_mm, (frames, joints)).astype(np.float64),
+        pair_start=start,
+        pairs=np.array(pairs, dtype=np.int64).reshape(-1, 2),
+        unlike=np.zeros((frames, joints, 0, 0), dtype=np.uint16),
+        unlike_uv_px=np.full((frames, joints, 2), -1, dtype=np.int64),
+        anchor_mm=np.zeros((frames, joints, 3)),
+        points_mm=_points(depth, depth_unit_mm, camera, 0 if radius_mm is None else POINTS),
+        radius_mm=np.zeros(joints) if radius_mm is None else np.asarray(radius_mm, dtype=np.float64),
+    )
+
+
+def _points(
+    depth: NDArray[np.uint16], depth_unit_mm: float, camera: NDArray[np.float64], most: int
+) -> NDArray[np.float32]:
+    """Take readings evenly over each map, (N, most, 3) mm, NaN where there are fewer."""
+    points = np.full((len(depth), most, 3), np.nan, dtype=np.float32)
+    for n, image in enumerate(depth):
+        rows, columns = np.nonzero(image)
+        step = max(1, int(np.ceil(np.sqrt(len(rows) / most)))) if most else 1
+        kept = (rows % step == step // 2) & (columns % step == step // 2)
+        rows, columns = rows[kept][:most], columns[kept][:most]
+        uv_px = np.stack([columns, rows], axis=1)
+        points[n, : len(rows)] = unproject(uv_px, image[rows, columns] * depth_unit_mm, camera[n])
+    return points
