@@ -10,7 +10,7 @@ Terms of the paper (Oberweger et al. 2016, eq. 4 to 6) as penalties, all in unit
     appearance  weight * (1 - NCC(proj(L)))                        likeness to the same joint elsewhere
     outside     dist(proj(L), hand)^2 / sigma^2                    joints lie upon the silhouette
     anchor      |L - L0|^2 / sigma^2                               and near to where they are expected
-    points      sum_p rho((dist(p, nearest bone) - radius) / sigma)  what is seen belongs to some bone
+    points      sum_p rho(n . (place on bone - where it should be) / sigma)  the hand's skin lies upon what is seen
 
 and a weak pull of visible joints to D + offset, since between the two bounds the depth would be free. D is the depth
 at proj(L), in a map whose gaps are filled from the nearest reading (`refiner.annotate.surface`). Half the offset, since
@@ -49,8 +49,8 @@ class Weights(NamedTuple):
         outside_px: Deviation of the distance to the silhouette; 0 leaves the term out.
         appearance: Cost of a likeness of 0 beside one of 1.
         anchor_mm: Deviation from where a joint is expected; 0 leaves the term out.
-        points_mm: Deviation of a seen point's distance to the nearest bone from its radius, rho(r) = r^2 / (1 + r^2 / 9)
-            (Geman and McClure), since forearms have no bone here; 0 leaves the term out.
+        points_mm: Deviation of seen points from the hand's skin along its normal, rho(r) = r^2 / (1 + r^2 / 9) (Geman
+            and McClure); 0 leaves the term out.
         smooth_mm: Deviation of a joint's way between neighbouring frames; 0 leaves the term out.
     """
 
@@ -61,7 +61,7 @@ class Weights(NamedTuple):
     eps_mm: float = 15.0
     pull_mm: float = 4.0
     nearer_mm: float = 10.0
-    nearer_sigma_mm: float = 1.0
+    nearer_sigma_mm: float = 0.3
     outside_px: float = 1.0
     appearance: float = 0.0
     anchor_mm: float = 0.0
@@ -86,8 +86,10 @@ class Terms(NamedTuple):
         unlike: (N, J, S, S) uint16, 1 - NCC around `unlike_uv_px` in steps of 1 / `NCC_STEPS`; S odd, 0 if unused.
         unlike_uv_px: (N, J, 2) int64 pixel of the middle of each window, -1 where there is none.
         anchor_mm: (N, J, 3) where joints are expected; read where `Weights.anchor_mm` is not 0.
-        points_mm: (N, M, 3) places on the surface, NaN where there are fewer.
-        radius_mm: (J,) of the flesh about each joint; a bone's is the mean of its ends'.
+        point_bone: (N, M) bone, by its outer joint, that each of M points belongs to; -1 where there are fewer.
+        point_share: (N, M) where along the bone, 0 at the parent.
+        point_mm: (N, M, 3) where that place of the bone should be (see `refiner.annotate.anatomy`).
+        point_normal: (N, M, 3) unit direction in which it matters.
     """
 
     camera: NDArray[np.float64]
@@ -103,13 +105,15 @@ class Terms(NamedTuple):
     unlike: NDArray[np.uint16]
     unlike_uv_px: NDArray[np.int64]
     anchor_mm: NDArray[np.float64]
-    points_mm: NDArray[np.float32]
-    radius_mm: NDArray[np.float64]
+    point_bone: NDArray[np.int64]
+    point_share: NDArray[np.float64]
+    point_mm: NDArray[np.float64]
+    point_normal: NDArray[np.float64]
 
 
 @numba.njit(nogil=True, cache=True)
 def depth_at(surface, unit_mm, u, v):
-    """Give depth and its slopes along u and v at a place in a filled map: bilinear within a surface, else the nearest.
+    """Give depth and its slopes along u and v at a place in a filled map: bilinear, without slope between two surfaces.
 
     Outside the map the border's value holds.
     """
@@ -119,10 +123,9 @@ def depth_at(surface, unit_mm, u, v):
     a, b = surface[y, x] * unit_mm, surface[y, x + 1] * unit_mm
     c, d = surface[y + 1, x] * unit_mm, surface[y + 1, x + 1] * unit_mm
     s, t = u - x, v - y
-    if max(a, b, c, d) - min(a, b, c, d) > 10.0:
-        near = surface[int(v + 0.5), int(u + 0.5)] * unit_mm
-        return near, 0.0, 0.0
     value = (1 - t) * ((1 - s) * a + s * b) + t * ((1 - s) * c + s * d)
+    if max(a, b, c, d) - min(a, b, c, d) > 10.0:
+        return value, 0.0, 0.0
     return value, (1 - t) * (b - a) + t * (d - c), (1 - s) * (c - a) + s * (d - b)
 
 
@@ -312,53 +315,29 @@ class BoneSums(NamedTuple):
 
 
 @numba.njit(nogil=True, cache=True)
-def _nearest_bone(tree, radius_mm, joints, x, y, z):
-    """Give the bone (its outer joint) whose flesh is nearest to a point, the share along it, and the distance."""
-    best, share, least = -1, 0.0, 1e9
-    for k in range(len(joints)):
-        parent = tree.parents[k]
-        if parent < 0:
-            continue
-        ax, ay, az = joints[parent]
-        bx, by, bz = joints[k, 0] - ax, joints[k, 1] - ay, joints[k, 2] - az
-        t = ((x - ax) * bx + (y - ay) * by + (z - az) * bz) / (tree.length_mm[k] ** 2)
-        t = min(max(t, 0.0), 1.0)
-        distance = np.sqrt((x - ax - t * bx) ** 2 + (y - ay - t * by) ** 2 + (z - az - t * bz) ** 2)
-        distance -= (1.0 - t) * radius_mm[parent] + t * radius_mm[k]
-        if abs(distance) < least:
-            best, share, least = k, t, abs(distance)
-    return best, share
-
-
-@numba.njit(nogil=True, cache=True)
 def points_cost(tree, terms, weights, n, joints, gradient, hessian, bones):
     """Cost of the seen points of frame n; slopes and curvatures are added to the joints' and to `bones`."""
     cost = 0.0
     weight = 1.0 / weights.points_mm**2
-    normal = np.empty(3)
-    for m in range(terms.points_mm.shape[1]):
-        x, y, z = terms.points_mm[n, m]
-        if not z > 0.0:
+    for m in range(terms.point_bone.shape[1]):
+        k = terms.point_bone[n, m]
+        if k < 0:
             break
-        k, t = _nearest_bone(tree, terms.radius_mm, joints, x, y, z)
-        parent = tree.parents[k]
+        t, parent, normal = terms.point_share[n, m], tree.parents[k], terms.point_normal[n, m]
+        off = 0.0
         for i in range(3):
-            on_bone = joints[parent, i] + t * (joints[k, i] - joints[parent, i])
-            normal[i] = on_bone - (x if i == 0 else (y if i == 1 else z))
-        length = max(np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2), 1e-6)
-        off = length - (1.0 - t) * terms.radius_mm[parent] - t * terms.radius_mm[k]
+            place = joints[parent, i] + t * (joints[k, i] - joints[parent, i])
+            off += normal[i] * (place - terms.point_mm[n, m, i])
         square = weight * off * off
         damped = 1.0 / (1.0 + square / 9.0)
         cost += square * damped
-        if t == 0.0 and tree.parents[parent] < 0:  # the forearm, or what else lies beyond the root
-            continue
         first, second = 2.0 * weight * off * damped * damped, 2.0 * weight * damped * damped
         for i in range(3):
-            slope = first * normal[i] / length
+            slope = first * normal[i]
             gradient[parent, i] += slope
             bones.gradient[k, i] += t * slope
             for j in range(3):
-                curve = second * normal[i] * normal[j] / (length * length)
+                curve = second * normal[i] * normal[j]
                 hessian[parent, i, j] += curve
                 bones.mixed[k, i, j] += t * curve
                 bones.hessian[k, i, j] += t * t * curve

@@ -16,7 +16,8 @@ from scipy.linalg import LinAlgError, solveh_banded
 from threadpoolctl import threadpool_limits
 
 from refiner.annotate.chain import Tree, place_joints, take_step, tangents, to_joints
-from refiner.annotate.costs import BoneSums, Terms, Weights, joint_cost, points_cost
+from refiner.annotate.costs import BoneSums, Terms, Weights, depth_at, joint_cost, points_cost
+from refiner.geometry.camera import project
 
 _LEAST_DAMPING, _GREATEST_DAMPING = 1e-6, 1e8
 
@@ -420,3 +421,10 @@ def _solve_band(band: NDArray[np.float64], vector: NDArray[np.float64], damping:
             return solveh_banded(damped, -vector, overwrite_ab=True, lower=True, check_finite=False)
     except LinAlgError:
         return None
+
+
+def depth_behind(terms: Terms, n: int, joints_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give how far behind the surface joints (J, 3) of frame n lie, z - D, mm."""
+    uv_px = project(joints_mm, terms.camera[n])
+    over = [depth_at(terms.surface[n], terms.surface_unit_mm, u, v)[0] for u, v in uv_px]
+    return joints_mm[:, 2] - np.array(over)

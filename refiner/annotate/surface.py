@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from refiner.annotate.costs import OUTSIDE_STEPS, Terms
 from refiner.geometry.camera import unproject
 
-POINTS = 256
+POINTS = 320
 """Places on the surface that are compared with the bones, of a frame."""
 
 _SPECK_PX = 12
@@ -62,7 +62,6 @@ def terms_of(
     offset_mm: NDArray[np.float64],
     clicks: Sequence[Clicks | None] | None = None,
     visible: NDArray[np.bool_] | None = None,
-    radius_mm: NDArray[np.float64] | None = None,
 ) -> Terms:
     """Gather the data of some frames; nothing of appearance yet (see `Terms._replace`).
 
@@ -73,7 +72,6 @@ def terms_of(
         offset_mm: (J,) or (N, J) depth of each joint below the surface.
         clicks: Labels of each frame, none where nobody clicked.
         visible: (N, J) which joints are seen; without it those clicked as visible.
-        radius_mm: (J,) of the flesh about each joint; without it no points are taken.
     """
     frames, joints = len(depth), offset_mm.shape[-1]
     surface, outside = fill_gaps(depth)
@@ -94,27 +92,25 @@ def terms_of(
         click_uv_px=uv_px,
         click=click,
         visible=click == 2 if visible is None else np.ascontiguousarray(visible),
-        offset_mm=np.broadcast_to(offset_mm, (frames, joints)).astype(np.float64),
+        offset_mm=np.broadcast_to(offset_mm, (frames, joints)).astype(np.float64, order="C"),
         pair_start=start,
         pairs=np.array(pairs, dtype=np.int64).reshape(-1, 2),
         unlike=np.zeros((frames, joints, 0, 0), dtype=np.uint16),
         unlike_uv_px=np.full((frames, joints, 2), -1, dtype=np.int64),
         anchor_mm=np.zeros((frames, joints, 3)),
-        points_mm=_points(depth, depth_unit_mm, camera, 0 if radius_mm is None else POINTS),
-        radius_mm=np.zeros(joints) if radius_mm is None else np.asarray(radius_mm, dtype=np.float64),
+        point_bone=np.full((frames, 0), -1, dtype=np.int64),
+        point_share=np.zeros((frames, 0)),
+        point_mm=np.zeros((frames, 0, 3)),
+        point_normal=np.zeros((frames, 0, 3)),
     )
 
 
-def _points(
-    depth: NDArray[np.uint16], depth_unit_mm: float, camera: NDArray[np.float64], most: int
-) -> NDArray[np.float32]:
-    """Take readings evenly over each map, (N, most, 3) mm, NaN where there are fewer."""
-    points = np.full((len(depth), most, 3), np.nan, dtype=np.float32)
-    for n, image in enumerate(depth):
-        rows, columns = np.nonzero(image)
-        step = max(1, int(np.ceil(np.sqrt(len(rows) / most)))) if most else 1
-        kept = (rows % step == step // 2) & (columns % step == step // 2)
-        rows, columns = rows[kept][:most], columns[kept][:most]
-        uv_px = np.stack([columns, rows], axis=1)
-        points[n, : len(rows)] = unproject(uv_px, image[rows, columns] * depth_unit_mm, camera[n])
-    return points
+def seen_points(
+    depth: NDArray[np.uint16], depth_unit_mm: float, camera: NDArray[np.float64], most: int = POINTS
+) -> NDArray[np.float64]:
+    """Take readings of a map evenly, (M, 3) mm, M <= most."""
+    rows, columns = np.nonzero(depth)
+    step = max(1, int(np.ceil(np.sqrt(len(rows) / most))))
+    kept = (rows % step == step // 2) & (columns % step == step // 2)
+    rows, columns = rows[kept][:most], columns[kept][:most]
+    return unproject(np.stack([columns, rows], axis=1), depth[rows, columns] * depth_unit_mm, camera)

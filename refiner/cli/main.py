@@ -42,6 +42,9 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb("Say how real a refined set looks, without labels.", "refiner.cli.evaluate"),
     "turing": Verb("Ask a person which maps are real.", "refiner.cli.turing", ("real", "refined")),
     "pose": Verb("Train a pose estimator, predict joints, measure them.", "refiner.cli.pose", own_parser=True),
+    "annotate": Verb(
+        "Label a few frames of a depth sequence, find the joints of all.", "refiner.cli.annotate", own_parser=True
+    ),
     "inspect": Verb("Say what a dataset holds and whether it is whole.", "refiner.cli.inspect", ("dataset",)),
 }
 
