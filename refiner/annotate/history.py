@@ -104,25 +104,27 @@ class History:
             rows = database.execute(question, (edit,)).fetchall()
             for frame, before in rows:
                 _show(database, frame, before, who, f"undo: {_note(database, edit)}")
-            database.execute("INSERT INTO undone (who, edit) VALUES (?, ?)", (who, edit))
+            frames = [frame for frame, _ in rows]
+            database.execute("INSERT INTO undone (who, edit, frames) VALUES (?, ?, ?)", (who, edit, json.dumps(frames)))
             bump(database)
-        return [frame for frame, _ in rows]
+        return frames
 
     def redo(self, who: str) -> list[int]:
-        """Make the edit again that `who` took back last; give the frames that changed.
+        """Make the edit again that `who` took back last, in the frames where they did; give the frames that changed.
 
         Frames that someone else has changed since stay as they are.
         """
-        newest = "SELECT step, edit FROM undone WHERE who = ? ORDER BY step DESC LIMIT 1"
+        newest = "SELECT step, edit, frames FROM undone WHERE who = ? ORDER BY step DESC LIMIT 1"
         question = (
             "SELECT versions.frame FROM versions LEFT JOIN shown ON shown.frame = versions.frame "
-            "WHERE versions.edit = ? AND shown.edit IS versions.before ORDER BY versions.frame"
+            "WHERE versions.edit = ? AND shown.edit IS versions.before "
+            "AND versions.frame IN (SELECT value FROM json_each(?)) ORDER BY versions.frame"
         )
         with self._file.transaction() as database:
             while (row := database.execute(newest, (who,)).fetchone()) is not None:
-                step, edit = row
+                step, edit, undone = row
                 database.execute("DELETE FROM undone WHERE step = ?", (step,))
-                frames = [frame for (frame,) in database.execute(question, (edit,)).fetchall()]
+                frames = [frame for (frame,) in database.execute(question, (edit, undone)).fetchall()]
                 for frame in frames:
                     _show(database, frame, edit, who, f"redo: {_note(database, edit)}")
                 if frames:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from labelled_sequence import write_sequence
@@ -191,7 +191,12 @@ TestOnePerson.settings = settings(max_examples=25, stateful_step_count=20, deadl
 steps = st.tuples(st.sampled_from(["anna", "ben"]), st.one_of(changes, st.sampled_from(["undo", "redo"])))
 
 
+TWICE = [("ben", {0: 0, 1: 0}), ("anna", {0: 0}), ("ben", "undo"), ("anna", "undo"), ("ben", "undo")]
+"""One edit taken back in two steps, as another lay upon part of it."""
+
+
 @given(st.lists(steps, max_size=12))
+@example(TWICE)
 @settings(max_examples=40, deadline=None)
 def test_two_people_do_not_disturb_each_other(tmp_path_factory, done):
     folder = tmp_path_factory.mktemp("two")
