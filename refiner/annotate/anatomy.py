@@ -11,7 +11,7 @@ from typing import Self
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from refiner.annotate.costs import Terms
 from refiner.hand.fit import fit_hands
@@ -53,6 +53,11 @@ class Anatomy:
         residuals = [float(np.nanmedian(fit.residual_mm)) for fit in fits]
         side = int(np.argmin(residuals))
         return cls(model, side, fits[side].shape[np.isfinite(fits[side].shape[:, 0])][0], residuals[side])
+
+    @classmethod
+    def of_shape(cls, side: int, shape: ArrayLike, residual_mm: float) -> Self:
+        """Make again a hand that was found before."""
+        return cls(load_hand(), side, np.asarray(shape, dtype=np.float64), residual_mm)
 
     def nearest_hands(self, joints_mm: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Give joints (N, 21, 3) and skin (N, V, 3) of the anatomical hands nearest to joints (N, 21, 3)."""

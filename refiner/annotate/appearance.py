@@ -58,3 +58,12 @@ def unlike_windows(
         likeness = np.clip(np.nan_to_num(likeness, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
         windows[k] = np.round((1 - likeness) * NCC_STEPS)
     return windows, middle
+
+
+def window_values(
+    windows: NDArray[np.uint16], middle: NDArray[np.int64], uv_px: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Read 1 - NCC at the pixel nearest to each joint (J, 2), or at the window's border."""
+    half = windows.shape[1] // 2
+    at = np.clip(np.floor(uv_px + 0.5).astype(np.int64) - middle, -half, half) + half
+    return windows[np.arange(len(at)), at[:, 1], at[:, 0]] / NCC_STEPS

@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 from refiner.annotate.anatomy import Anatomy, with_room
 from refiner.annotate.appearance import unlike_windows
 from refiner.annotate.chain import Tree, to_directions
-from refiner.annotate.costs import Weights
+from refiner.annotate.costs import Terms, Weights
+from refiner.annotate.labels import FrameLabels
 from refiner.annotate.sequence import DepthSequence
 from refiner.annotate.solve import Solution, depth_behind, solve_sequence
-from refiner.annotate.surface import POINTS, Clicks, seen_points, terms_of
+from refiner.annotate.surface import POINTS, seen_points, terms_of
 from refiner.geometry.camera import project
 
 OPTIMIZE_WEIGHTS = Weights(appearance=10.0, smooth_mm=4.0, anchor_mm=2.0, points_mm=3.0)
-ROUNDS = 2
+PLAIN_WEIGHTS = Weights(appearance=30.0, smooth_mm=8.0)
+"""Without a hand model."""
+ROUNDS, ITERATIONS = 2, 40
 REACH_PX = 6
 
 
@@ -27,15 +30,16 @@ def optimize(
     tree: Tree,
     sequence: DepthSequence,
     start_mm: NDArray[np.float64],
-    clicks: Mapping[int, Clicks],
+    clicks: Mapping[int, FrameLabels],
     nearest: NDArray[np.int64],
     offset_mm: NDArray[np.float64],
     anatomy: Anatomy | None = None,
-    weights: Weights = OPTIMIZE_WEIGHTS,
+    weights: Weights | None = None,
+    at: NDArray[np.int64] | None = None,
     reach_px: int = REACH_PX,
-    iterations: int = 40,
+    iterations: int = ITERATIONS,
     on_iteration: Callable[[int, float], bool] | None = None,
-) -> Solution:
+) -> tuple[Solution, Terms]:
     """Settle a whole sequence.
 
     Args:
@@ -46,41 +50,50 @@ def optimize(
         nearest: (N,) the reference most like each frame.
         offset_mm: (J,) depth of each joint below the surface.
         anatomy: The hand, where its shape is known (skeleton `hand21`): it is laid upon what is seen, `ROUNDS` times.
-        weights: Of the terms.
+        weights: Of the terms; without them `OPTIMIZE_WEIGHTS` or, without a hand, `PLAIN_WEIGHTS`.
+        at: Frames to settle, in order, whole sequences from break to break; else all.
         reach_px: Half the window in which likeness is looked for, around the start.
         iterations: Steps tried at most.
         on_iteration: See `solve_sequence`.
+
+    Returns:
+        The solution of these frames, and the data that it answers to.
     """
-    frames = len(sequence)
-    labels = [clicks.get(n) for n in range(frames)]
-    terms = terms_of(sequence.depth, sequence.depth_unit_mm, sequence.camera, offset_mm, labels)
+    if weights is None:
+        weights = PLAIN_WEIGHTS if anatomy is None else OPTIMIZE_WEIGHTS
+    at = np.arange(len(sequence)) if at is None else at
+    labels, linked = [clicks.get(int(n)) for n in at], sequence.linked[at]
+    terms = terms_of(sequence.depth[at], sequence.depth_unit_mm, sequence.camera[at], offset_mm, labels)
     size = 2 * reach_px + 1
-    windows = np.zeros((frames, len(offset_mm), size, size), dtype=np.uint16)
-    middle = np.full((frames, len(offset_mm), 2), -1, dtype=np.int64)
+    windows = np.zeros((len(at), len(offset_mm), size, size), dtype=np.uint16)
+    middle = np.full((len(at), len(offset_mm), 2), -1, dtype=np.int64)
     visible = terms.visible.copy()
     uv_px = project(start_mm, sequence.camera[:, None])
     examples: dict[int, NDArray[np.float32]] = {}
-    for n in range(frames):
-        if labels[n] is not None:
+    for i, n in enumerate(at):
+        if labels[i] is not None:
             continue
         like = int(nearest[n])
         if like not in examples:
             examples[like] = sequence.image(like)
-        windows[n], middle[n] = unlike_windows(sequence.image(n), uv_px[n], examples[like], uv_px[like], reach_px)
-        visible[n] = depth_behind(terms, n, start_mm[n]) < offset_mm + weights.eps_mm
+        windows[i], middle[i] = unlike_windows(sequence.image(n), uv_px[n], examples[like], uv_px[like], reach_px)
+        visible[i] = depth_behind(terms, i, start_mm[n]) < offset_mm + weights.eps_mm
     terms = terms._replace(visible=visible, unlike=windows, unlike_uv_px=middle)
+    joints_mm = start_mm[at]
     if anatomy is None:
-        starts = to_directions(tree, start_mm)
-        weights = weights._replace(points_mm=0.0, anchor_mm=0.0)
-        return solve_sequence(tree, terms, weights, sequence.linked, *starts, iterations, on_iteration=on_iteration)
-    points_mm = [seen_points(*view, most=POINTS) for view in sequence.views()]
+        starts = to_directions(tree, joints_mm)
+        solution = solve_sequence(tree, terms, weights, linked, *starts, iterations, on_iteration=on_iteration)
+        return solution, terms
+    points_mm = [seen_points(sequence.depth[n], sequence.depth_unit_mm, sequence.camera[n]) for n in at]
     terms = with_room(terms, POINTS)
+    solution = None
     for _ in range(ROUNDS):
-        hands, skins = anatomy.nearest_hands(start_mm)
-        for n in range(frames):
-            anatomy.match(terms, n, points_mm[n], hands[n], skins[n])
+        hands, skins = anatomy.nearest_hands(joints_mm)
+        for i in range(len(at)):
+            anatomy.match(terms, i, points_mm[i], hands[i], skins[i])
         terms = terms._replace(anchor_mm=hands)
-        starts = to_directions(tree, start_mm)
-        solution = solve_sequence(tree, terms, weights, sequence.linked, *starts, iterations, on_iteration=on_iteration)
-        start_mm = solution.joints_mm
-    return solution
+        starts = to_directions(tree, joints_mm)
+        solution = solve_sequence(tree, terms, weights, linked, *starts, iterations, on_iteration=on_iteration)
+        joints_mm = solution.joints_mm
+    assert solution is not None  # there is a round
+    return solution, terms

@@ -5,16 +5,16 @@ by the flow between the two, and is then solved for likeness to it under the bon
 hold in every frame, too, and where the hand's shape is known it is laid upon what is seen (`refiner.annotate.settle`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.annotate.appearance import unlike_windows
+from refiner.annotate.appearance import unlike_windows, window_values
 from refiner.annotate.chain import Tree, to_directions
-from refiner.annotate.costs import NCC_STEPS, Terms, Weights, depth_at
-from refiner.annotate.flow import OpticalFlow
+from refiner.annotate.costs import Terms, Weights, depth_at
+from refiner.annotate.flow import follow_all
 from refiner.annotate.sequence import DepthSequence
 from refiner.annotate.settle import Settler
 from refiner.annotate.solve import depth_behind, solve_frames
@@ -23,6 +23,8 @@ from refiner.geometry.camera import project, unproject
 
 PROPAGATE_WEIGHTS = Weights(appearance=30.0, anchor_mm=6.0)
 REACH_PX = 8
+WAVE = 128
+"""So many frames are solved together, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ def propagate(
     offset_mm: NDArray[np.float64],
     settler: Settler | None = None,
     weights: Weights = PROPAGATE_WEIGHTS,
+    earlier: tuple[NDArray[np.bool_], "Propagated"] | None = None,
     reach_px: int = REACH_PX,
     on_frames: Callable[[int], object] | None = None,
 ) -> Propagated:
@@ -72,69 +75,120 @@ def propagate(
         offset_mm: (J,) depth of each joint below the surface.
         settler: Lays the hand upon each frame, where its shape is known (skeleton `hand21`).
         weights: Of the terms.
+        earlier: Frames (N,) that stay as they were found before, and what was found.
         reach_px: Half the window in which likeness is looked for, around where the flow leads.
-        on_frames: Is given 1 after each frame.
+        on_frames: Is given how many more are solved, now and then.
     """
     frames, joints = len(sequence), len(offset_mm)
     solved, flowed = np.full((frames, joints, 3), np.nan), np.full((frames, joints, 3), np.nan)
-    cost, unlike, neighbour = np.zeros(frames), np.zeros((frames, joints)), np.arange(frames)
+    cost, unlike, neighbour = np.full(frames, np.nan), np.zeros((frames, joints)), np.arange(frames)
+    stays = np.zeros(frames, dtype=bool)
+    if earlier is not None:
+        stays, before = earlier
+        for array, old in ((solved, before.joints_mm), (flowed, before.flowed_mm), (cost, before.cost)):
+            array[stays] = old[stays]
+        unlike[stays], neighbour[stays] = before.unlike[stays], before.neighbour[stays]
+        if settler is not None:
+            settler.cost[stays] = cost[stays]
+    stays[references] = True
     solved[references] = flowed[references] = reference_mm
+    cost[references] = unlike[references] = 0.0
+    if settler is not None:
+        settler.cost[references] = np.inf
     relative = solved[nearest] - sequence.centre_mm[nearest, None]
     copied = relative + sequence.centre_mm[:, None]
-    flow, seen = OpticalFlow(), {}
-    for frame, source in zip(*order, strict=True):
-        frame, source = int(frame), int(source)
-        if source not in seen:
-            there = _terms(sequence, [source], offset_mm)
-            behind = depth_behind(there, 0, solved[source])
-            seen[source] = behind, behind < offset_mm + weights.eps_mm
-        behind, visible = seen[source]
-        # One frame, from two starts: where the flow leads, and where the neighbour's hand would be.
-        terms = _terms(sequence, [frame, frame], offset_mm)
-        image, example = sequence.image(frame), sequence.image(source)
-        example_uv_px = project(solved[source], sequence.camera[source])
-        uv_px = flow.follow(example, image, example_uv_px)
-        shift_mm = sequence.centre_mm[frame] - sequence.centre_mm[source]
-        over = np.array([depth_at(terms.surface[0], terms.surface_unit_mm, u, v)[0] for u, v in uv_px])
-        z = np.where(visible & (over > 0), over + behind, solved[source, :, 2] + shift_mm[2])
-        flowed[frame] = unproject(uv_px, z, terms.camera[0])
-        windows, middle = unlike_windows(image, uv_px, example, example_uv_px, reach_px)
-        # A finger seen from one side is as deep there in the next frame.
-        own = np.where(visible, np.clip(behind, 0.3 * offset_mm, None), offset_mm)
-        terms = terms._replace(
-            visible=np.stack([visible, visible]),
-            offset_mm=np.stack([own, own]),
-            unlike=np.stack([windows, windows]),
-            unlike_uv_px=np.stack([middle, middle]),
-            anchor_mm=np.stack([flowed[frame], flowed[frame]]),
-        )
-        starts = to_directions(tree, np.stack([flowed[frame], solved[source] + shift_mm]))
-        solution = solve_frames(tree, terms, weights, *starts)
-        best = int(np.argmin(solution.cost))
-        solved[frame], cost[frame], neighbour[frame] = solution.joints_mm[best], solution.cost[best], source
+    from_frame = np.arange(frames)
+    from_frame[order[0]] = order[1]
+    for some in waves(*order, stays):
+        sources = from_frame[some]
+        terms, starts, moved, windows, middles = _begin(sequence, some, sources, solved, offset_mm, weights, reach_px)
+        solution = solve_frames(tree, terms, weights, *to_directions(tree, starts))
+        # Each frame stands there twice, for its two starts.
+        best = np.arange(len(some)) + len(some) * (solution.cost[len(some) :] < solution.cost[: len(some)])
+        solved[some], cost[some], flowed[some] = solution.joints_mm[best], solution.cost[best], moved
+        neighbour[some] = sources
         if settler is not None:
-            others = [n for n in (frame - 1, frame + 1) if 0 <= n < frames and sequence.linked[max(n, frame)]]
-            others = [int(n) for n in (nearest[frame], *others) if np.isfinite(solved[n, 0, 0]) and n != source]
-            moved = [settler.moved(solved[n], n, frame) for n in others]
-            solved[frame] = settler.settle(frame, solved[frame], moved)
-            cost[frame] = settler.cost[frame]
-        unlike[frame] = window_values(windows, middle, project(solved[frame], terms.camera[0]))
+
+            def others_mm(frame: int) -> list[NDArray[np.float64]]:
+                beside = [n for n in (frame - 1, frame + 1) if 0 <= n < frames and sequence.linked[max(n, frame)]]
+                known = [int(n) for n in (nearest[frame], *beside) if np.isfinite(cost[n]) and n != neighbour[frame]]
+                return [settler.moved(solved[n], n, frame) for n in known]
+
+            solved[some] = settler.settle(some, solved[some], others_mm)
+            cost[some] = settler.cost[some]
+        for i, frame in enumerate(some):
+            uv_px = project(solved[frame], sequence.camera[frame])
+            unlike[frame] = window_values(windows[i], middles[i], uv_px)
         if on_frames is not None:
-            on_frames(1)
+            on_frames(len(some))
     if settler is not None:
-        settler.sweep(solved, np.isin(np.arange(frames), references))
+        settler.sweep(solved, stays)
         cost = np.where(np.isfinite(settler.cost), settler.cost, 0.0)
     return Propagated(solved, copied, flowed, neighbour, cost, unlike)
 
 
-def _terms(sequence: DepthSequence, frames: list[int], offset_mm: NDArray[np.float64]) -> Terms:
+def waves(
+    frames: NDArray[np.int64], sources: NDArray[np.int64], stays: NDArray[np.bool_]
+) -> Iterator[NDArray[np.int64]]:
+    """Part frames into waves of at most `WAVE`, each of which starts from frames of those before it.
+
+    Args:
+        frames: In the order of solving.
+        sources: The frame that each starts from.
+        stays: (N,) frames that are not solved.
+    """
+    depth = np.zeros(len(stays), dtype=np.int64)
+    for frame, source in zip(frames, sources, strict=True):
+        depth[frame] = depth[source] + 1
+    for level in np.unique(depth[frames]):
+        wave = frames[(depth[frames] == level) & ~stays[frames]]
+        for start in range(0, len(wave), WAVE):
+            yield wave[start : start + WAVE]
+
+
+def _begin(
+    sequence: DepthSequence,
+    some: NDArray[np.int64],
+    sources: NDArray[np.int64],
+    solved: NDArray[np.float64],
+    offset_mm: NDArray[np.float64],
+    weights: Weights,
+    reach_px: int,
+) -> tuple[Terms, NDArray[np.float64], NDArray[np.float64], NDArray[np.uint16], NDArray[np.int64]]:
+    """Give the data of B frames, each twice, and starts (2 B, J, 3): where the flow leads, and the neighbour's joints.
+
+    Also the first of these (B, J, 3), and the windows of likeness with their middles.
+    """
+    terms, there = _terms(sequence, some, offset_mm), _terms(sequence, sources, offset_mm)
+    behind = np.stack([depth_behind(there, i, solved[n]) for i, n in enumerate(sources)])
+    visible = behind < offset_mm + weights.eps_mm
+    image, example = ([sequence.image(int(n)) for n in part] for part in (some, sources))
+    example_uv_px = project(solved[sources], sequence.camera[sources][:, None])
+    uv_px = np.stack(follow_all(example, image, example_uv_px))
+    moved = solved[sources] + (sequence.centre_mm[some] - sequence.centre_mm[sources])[:, None]
+    over = np.array([
+        [depth_at(surface, terms.surface_unit_mm, u, v)[0] for u, v in places]
+        for surface, places in zip(terms.surface, uv_px, strict=True)
+    ])  # fmt: skip
+    z = np.where(visible & (over > 0), over + behind, moved[..., 2])
+    flowed = np.stack([unproject(uv_px[i], z[i], terms.camera[i]) for i in range(len(some))])
+    pairs = zip(image, uv_px, example, example_uv_px, strict=True)
+    windows, middles = (np.stack(part) for part in zip(*(unlike_windows(*p, reach_px) for p in pairs), strict=True))
+    # A finger seen from one side is as deep there in the next frame.
+    own = np.where(visible, np.clip(behind, 0.3 * offset_mm, None), offset_mm)
+    terms = terms._replace(visible=visible, offset_mm=own, unlike=windows, unlike_uv_px=middles, anchor_mm=flowed)
+    return twice(terms), np.concatenate([flowed, moved]), flowed, windows, middles
+
+
+def twice(terms: Terms) -> Terms:
+    """Give the data of frames without clicks, and the same once more."""
+    double = {
+        name: np.concatenate([values, values])
+        for name, values in terms._asdict().items()
+        if name not in ("surface_unit_mm", "pair_start", "pairs")
+    }
+    return terms._replace(**double, pair_start=np.zeros(2 * len(terms.camera) + 1, dtype=np.int64))
+
+
+def _terms(sequence: DepthSequence, frames: NDArray[np.int64], offset_mm: NDArray[np.float64]) -> Terms:
     return terms_of(sequence.depth[frames], sequence.depth_unit_mm, sequence.camera[frames], offset_mm)
-
-
-def window_values(
-    windows: NDArray[np.uint16], middle: NDArray[np.int64], uv_px: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Read 1 - NCC at the pixel nearest to each joint (J, 2), or at the window's border."""
-    half = windows.shape[1] // 2
-    at = np.clip(np.floor(uv_px + 0.5).astype(np.int64) - middle, -half, half) + half
-    return windows[np.arange(len(at)), at[:, 1], at[:, 0]] / NCC_STEPS

@@ -20,7 +20,11 @@ from refiner.errors import UsageError
 from refiner.viz import Picture
 
 CODES_RADIUS, HOG_RADIUS = 0.1, 0.08
-"""Radii that suit codes of an auto-encoder, and histograms of gradients."""
+"""The paper's radius for codes of an auto-encoder, and that of its authors' code for histograms of gradients."""
+
+COVERED = 0.87
+"""A budget is spent best where the radius is such that it covers so much: of a greater radius the last references are
+chosen for their distance alone, of a smaller one whole poses stay without any (tried with both descriptors)."""
 
 _STEPS = 1 << 20
 """Distances are added up as whole numbers of this many steps, so that a sum does not depend on its order."""
@@ -45,7 +49,7 @@ class Selection:
 def select_references(
     distances: NDArray[np.float32],
     budget: float | None = None,
-    radius: float = CODES_RADIUS,
+    radius: float | None = None,
     *,
     labelled: ArrayLike = (),
     usable: NDArray[np.bool_] | None = None,
@@ -60,7 +64,8 @@ def select_references(
     Args:
         distances: (N, N), symmetric.
         budget: A share of the usable frames (below 1) or a number; nothing for as many as full coverage takes.
-        radius: A frame covers those at less than this, as a share of the spread of all distances.
+        radius: A frame covers those at less than this, as a share of the spread of all distances. Without it, and with
+            a budget, that at which the budget covers `COVERED` of the frames; without both `CODES_RADIUS`.
         labelled: Frames somebody has already labelled.
         usable: (N,), frames that may be chosen and ask to be covered, for example those that show a hand; else all.
         ties: Whether labels count where frames would cover as many.
@@ -68,6 +73,8 @@ def select_references(
     Raises:
         UsageError: The budget or the radius makes no sense, or no frame is usable.
     """
+    if radius is None:
+        radius = CODES_RADIUS if budget is None else radius_of_budget(distances, budget, usable)
     open_ = _usable(distances, usable)
     count = int(open_.sum())
     wanted = count if budget is None else budget_frames(budget, count)
@@ -79,6 +86,16 @@ def select_references(
         distances, least, reach, _STEPS / (spread or 1.0), open_, preferred, wanted, budget is not None
     )
     return Selection(frames.tolist(), (covered / count).tolist(), int(farthest))
+
+
+def radius_of_budget(distances: NDArray[np.float32], budget: float, usable: NDArray[np.bool_] | None = None) -> float:
+    """Give the least radius, to a fiftieth of it, at which a budget covers `COVERED` of the usable frames."""
+    low, high = 1e-3, 1.0
+    while high > 1.02 * low:
+        middle = math.sqrt(low * high)
+        covered = select_references(distances, budget, middle, usable=usable).coverage[-1] >= COVERED
+        low, high = (low, middle) if covered else (middle, high)
+    return high
 
 
 def budget_frames(budget: float, frames: int) -> int:

@@ -1,6 +1,5 @@
 """A depth sequence in memory, as the stages of the solver read it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -53,7 +52,3 @@ class DepthSequence:
         """Give a frame as an image to be compared (see `hand_image`)."""
         depth_mm = self.depth[frame] * np.float32(self.depth_unit_mm)
         return hand_image(depth_mm, float(self.centre_mm[frame, 2]), float(self.cube_mm[frame]))
-
-    def views(self) -> Iterator[tuple[NDArray[np.uint16], float, NDArray[np.float64]]]:
-        """Give each frame's depth (H, W), its unit and its camera."""
-        return ((self.depth[n], self.depth_unit_mm, self.camera[n]) for n in range(len(self)))

@@ -51,7 +51,7 @@ def empty_sums(count):
 
 
 @numba.njit(nogil=True, cache=True)
-def _frame_sums(tree, terms, weights, n, joints, gradient, hessian, bones):
+def frame_sums(tree, terms, weights, n, joints, gradient, hessian, bones):
     """Give a frame's cost; write gradient (J, 3) and curvature (J, 3, 3) of joints and bones, pairs left out."""
     gradient[:] = 0.0
     hessian[:] = 0.0
@@ -202,9 +202,7 @@ def descend(tree, terms, weights, n, root_mm, directions, iterations, tolerance)
     basis, matrix, vector = np.empty((count, 2, 3)), np.empty((size, size)), np.empty(size)
     step, root_new, directions_new = np.empty(size), np.empty(3), np.empty((count, 3))
     place_joints(tree, root_mm, directions, joints)
-    cost = _frame_sums(tree, terms, weights, n, joints, gradient, hessian, bones) + _pair_cost(
-        terms, weights, n, joints
-    )
+    cost = frame_sums(tree, terms, weights, n, joints, gradient, hessian, bones) + _pair_cost(terms, weights, n, joints)
     damping, growth, fresh, tried = 1e-2, 4.0, True, 0
     while tried < iterations:
         tried += 1
@@ -222,7 +220,7 @@ def descend(tree, terms, weights, n, root_mm, directions, iterations, tolerance)
                 step *= _LONGEST_STEP_MM / longest
             take_step(tree, root_mm, directions, basis, step, root_new, directions_new)
             place_joints(tree, root_new, directions_new, trial)
-            new = _frame_sums(tree, terms, weights, n, trial, gradient, hessian, bones) + _pair_cost(
+            new = frame_sums(tree, terms, weights, n, trial, gradient, hessian, bones) + _pair_cost(
                 terms, weights, n, trial
             )
             better = new < cost
@@ -271,7 +269,7 @@ def _sequence_cost(tree, terms, weights, linked, joints, out):
     gradient, hessian, bones = np.empty((count, 3)), np.empty((count, 3, 3)), empty_sums(count)
     smooth = 1.0 / weights.smooth_mm**2 if weights.smooth_mm > 0.0 else 0.0
     for n in range(len(joints)):
-        out[n] = _frame_sums(tree, terms, weights, n, joints[n], gradient, hessian, bones)
+        out[n] = frame_sums(tree, terms, weights, n, joints[n], gradient, hessian, bones)
         out[n] += _pair_cost(terms, weights, n, joints[n])
     for n in range(1, len(joints)):
         if linked[n]:
@@ -290,7 +288,7 @@ def _sequence_equations(tree, terms, weights, linked, joints, basis, band, vecto
     matrix, own, link = np.empty((size, size)), np.empty(size), np.empty((size, size))
     band[:] = 0.0
     for n in range(frames):
-        _frame_sums(tree, terms, weights, n, joints[n], gradient, hessian, bones)
+        frame_sums(tree, terms, weights, n, joints[n], gradient, hessian, bones)
         for other in (n - 1, n + 1):
             if 0 <= other < frames and linked[max(n, other)]:
                 for k in range(count):

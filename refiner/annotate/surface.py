@@ -1,13 +1,13 @@
 """What the solver reads of depth maps: the surface with its gaps filled, and how far outside the silhouette one is."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refiner.annotate.costs import OUTSIDE_STEPS, Terms
+from refiner.annotate.labels import FrameLabels
 from refiner.geometry.camera import unproject
 
 POINTS = 320
@@ -15,14 +15,6 @@ POINTS = 320
 
 _SPECK_PX = 12
 """Islands of fewer readings are noise and not hand."""
-
-
-class Clicks(Protocol):
-    """What is used of a frame's labels (see `refiner.annotate.labels.FrameLabels`)."""
-
-    uv_px: NDArray[np.float64]
-    flag: NDArray[np.int8]
-    nearer: tuple[tuple[int, int], ...]
 
 
 def fill_gaps(depth: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
@@ -60,7 +52,7 @@ def terms_of(
     depth_unit_mm: float,
     camera: NDArray[np.float64],
     offset_mm: NDArray[np.float64],
-    clicks: Sequence[Clicks | None] | None = None,
+    clicks: Sequence[FrameLabels | None] | None = None,
     visible: NDArray[np.bool_] | None = None,
 ) -> Terms:
     """Gather the data of some frames; nothing of appearance yet (see `Terms._replace`).

@@ -5,7 +5,7 @@ import pytest
 
 from refiner.annotate.appearance import hand_image, unlike_windows
 from refiner.annotate.costs import NCC_STEPS
-from refiner.annotate.flow import OpticalFlow
+from refiner.annotate.flow import follow
 
 
 def texture(shift_u=0, shift_v=0):
@@ -38,5 +38,5 @@ def test_flat_patches_and_borders_give_numbers():
 
 def test_flow_follows_a_shift():
     points = np.array([[60.0, 60.0], [70.5, 50.25]])
-    moved = OpticalFlow().follow(texture(), texture(3, 2), points)
+    moved = follow(texture(), texture(3, 2), points)
     np.testing.assert_allclose(moved - points, [[3, 2], [3, 2]], atol=0.5)

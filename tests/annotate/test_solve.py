@@ -9,12 +9,12 @@ from refiner.annotate.chain import take_step, tangents, to_directions, to_joints
 from refiner.annotate.costs import NCC_STEPS, Weights
 from refiner.annotate.solve import (
     _add_pairs,
-    _frame_sums,
     _normal_equations,
     _pair_cost,
     _sequence_cost,
     _sequence_equations,
     empty_sums,
+    frame_sums,
     solve_frames,
     solve_sequence,
 )
@@ -82,7 +82,7 @@ def _frame_cost(tree, terms, weights, root, directions, basis, step):
     moved_root, moved = np.empty(3), np.empty((21, 3))
     take_step(tree, root, directions, basis, step, moved_root, moved)
     joints = to_joints(tree, moved_root[None], moved[None])[0]
-    return _frame_sums(
+    return frame_sums(
         tree, terms, weights, 0, joints, np.empty((21, 3)), np.empty((21, 3, 3)), empty_sums(21)
     ) + _pair_cost(terms, weights, 0, joints)
 
@@ -91,7 +91,7 @@ def _frame_system(tree, terms, weights, root, directions):
     joints = to_joints(tree, root[None], directions[None])[0]
     gradient, hessian, basis, bones = np.empty((21, 3)), np.empty((21, 3, 3)), np.empty((21, 2, 3)), empty_sums(21)
     tangents(directions, basis)
-    _frame_sums(tree, terms, weights, 0, joints, gradient, hessian, bones)
+    frame_sums(tree, terms, weights, 0, joints, gradient, hessian, bones)
     matrix, vector = np.empty((43, 43)), np.empty(43)
     _normal_equations(tree, basis, gradient, hessian, bones, matrix, vector)
     _add_pairs(tree, terms, weights, 0, joints, basis, matrix, vector)
@@ -128,7 +128,7 @@ def test_subtree_sums_equal_a_stored_jacobian():
     tree, terms, weights, root, directions = bumpy(1)
     joints = to_joints(tree, root, directions)[0]
     gradient, hessian, bones = np.empty((21, 3)), np.empty((21, 3, 3)), empty_sums(21)
-    _frame_sums(tree, terms, weights._replace(points_mm=0.0), 0, joints, gradient, hessian, bones)
+    frame_sums(tree, terms, weights._replace(points_mm=0.0), 0, joints, gradient, hessian, bones)
     basis = np.empty((21, 2, 3))
     tangents(directions[0], basis)
     jacobian = _jacobian(tree, basis)
@@ -178,7 +178,7 @@ def test_the_band_of_a_sequence_equals_a_dense_matrix():
     jacobian = [_jacobian(tree, basis[n]) for n in range(frames)]
     for n in range(frames):
         gradient, hessian, bones = np.empty((21, 3)), np.empty((21, 3, 3)), empty_sums(21)
-        _frame_sums(tree, terms, weights, n, joints[n], gradient, hessian, bones)
+        frame_sums(tree, terms, weights, n, joints[n], gradient, hessian, bones)
         rows = slice(43 * n, 43 * n + 43)
         block, part = np.empty((43, 43)), np.empty(43)
         _normal_equations(tree, basis[n], gradient, hessian, bones, block, part)

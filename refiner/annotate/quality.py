@@ -1,0 +1,160 @@
+"""Where a solved sequence is most in doubt, and which frame a person should look at next.
+
+Each kind of evidence (`refiner.annotate.evidence`) is divided by what of it is usual in the sequence, and the doubt of
+a joint is the greatest of these. The frame worth a correction most is the one that would bring the most doubt nearer
+to a person's labels: its own, and that of the frames that are more like it than like any labelled one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refiner.annotate.likeness import distances_of
+from refiner.annotate.results import StageResult
+from refiner.annotate.select import nearest_references
+from refiner.annotate.session import Session
+from refiner.errors import SolveError
+
+LIMITS = {"slack": 4.0, "behind_mm": 5.0, "unlike": 0.1, "jump_mm": 5.0, "moved_mm": 10.0}
+"""Evidence that is worth a doubt of 1 wherever less than that is usual in the sequence."""
+REASONS = {
+    "slack": "the bone to its parent wants another length; cost would fall by",
+    "behind_mm": "out of its range of depth by mm",
+    "unlike": "unlike its reference, 1 - NCC",
+    "jump_mm": "jumps between frames by mm",
+    "moved_mm": "moved by the last stage by mm",
+    "cost": "its frame costs more than usual, times",
+}
+_USUAL = 90.0
+"""Percentile of a kind of evidence that counts as usual."""
+NOT_BELIEVED = 3.0
+"""A frame that costs so many times the median one is not believed."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A joint that may be wrong.
+
+    Attributes:
+        frame: Its frame.
+        joint: Its name.
+        reason: What speaks most against it.
+        value: How much of it, in the reason's own unit.
+        doubt: Over what is usual; beyond 1 is worth a look.
+    """
+
+    frame: int
+    joint: str
+    reason: str
+    value: float
+    doubt: float
+
+
+def doubts(session: Session) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Give the doubt (N, J) of a solved session, and what it is the greatest of: kind of evidence -> (N, J).
+
+    Labelled frames are not in doubt.
+
+    Raises:
+        SolveError: The sequence is not solved.
+    """
+    result = _optimized(session)
+    parts = {name: result.numbers[name] / _usual(result.numbers[name], limit) for name, limit in LIMITS.items()}
+    parts["cost"] = np.repeat(_cost_ratio(result)[:, None] / NOT_BELIEVED, result.joints_mm.shape[1], axis=1)
+    for values in parts.values():
+        values[session.labelled_frames()] = 0.0
+    return np.max(list(parts.values()), axis=0), parts
+
+
+def doubtful(session: Session, limit: int) -> list[Doubt]:
+    """Give the joints that are most in doubt, the worst first, at most one of a frame.
+
+    Raises:
+        SolveError: The sequence is not solved.
+    """
+    total, parts = doubts(session)
+    result = _optimized(session)
+    values = {**result.numbers, "cost": np.repeat(_cost_ratio(result)[:, None], total.shape[1], axis=1)}
+    found = []
+    for frame in np.argsort(-total.max(axis=1), kind="stable")[:limit]:
+        joint = int(total[frame].argmax())
+        name = max(parts, key=lambda kind: parts[kind][frame, joint])
+        doubt = Doubt(
+            int(frame), session.skeleton.joints[joint], REASONS[name], float(values[name][frame, joint]),
+            float(total[frame, joint]),
+        )  # fmt: skip
+        if doubt.doubt > 0:
+            found.append(doubt)
+    return found
+
+
+def not_believed(session: Session) -> list[int]:
+    """Give the frames whose cost says that something is wrong, the worst first: they wait for a person.
+
+    Raises:
+        SolveError: The sequence is not solved.
+    """
+    ratio = _cost_ratio(_optimized(session))
+    ratio[session.labelled_frames()] = 0.0
+    return [int(n) for n in np.argsort(-ratio, kind="stable") if ratio[n] > NOT_BELIEVED]
+
+
+def next_frames(session: Session, count: int = 1) -> list[int]:
+    """Give the frames whose labels would help most, the best first.
+
+    Before anything is solved these are the reference frames without labels.
+
+    Raises:
+        SolveError: The sequence is not solved, and no reference frame waits for labels.
+    """
+    labelled = session.labelled_frames()
+    waiting = [frame for frame in session.chosen() if frame not in set(labelled)]
+    if waiting:
+        return waiting[:count]
+    total, _ = doubts(session)
+    options = _optimized(session).info["options"]
+    distances = distances_of(session, options["descriptor"], options["seed"])
+    return most_helpful(distances, labelled, np.maximum(total - 1.0, 0.0).sum(axis=1), count)
+
+
+def most_helpful(
+    distances: NDArray[np.float32], labelled: list[int], doubt: NDArray[np.float64], count: int
+) -> list[int]:
+    """Choose frames one after another, each the one to which the most doubt would move nearer.
+
+    Args:
+        distances: (N, N) how unlike frames are.
+        labelled: Frames with labels, one at least.
+        doubt: (N,).
+        count: How many to choose, at most.
+    """
+    away = distances[nearest_references(distances, labelled), np.arange(len(distances))]
+    doubt, chosen = doubt.copy(), list[int]()
+    doubt[labelled] = 0.0
+    while len(chosen) < count and doubt.any():
+        nearer = np.maximum(away[None] - distances, 0.0) / np.maximum(away[None], 1e-9)
+        best = int(np.argmax(nearer @ doubt))
+        chosen.append(best)
+        away = np.minimum(away, distances[best])
+        doubt[best] = 0.0
+    return chosen
+
+
+def _optimized(session: Session) -> StageResult:
+    result, stale = session.result("optimize"), session.stale("optimize")
+    if result is None or stale:
+        found = f"out of date ({stale})" if stale else "not solved"
+        raise SolveError(
+            f"{session.path} is {found}, wanted a whole solve to judge. Run `refiner annotate solve {session.path}`."
+        )
+    return result
+
+
+def _usual(values: NDArray[np.float64], limit: float) -> float:
+    return max(limit, float(np.percentile(values, _USUAL)))
+
+
+def _cost_ratio(result: StageResult) -> NDArray[np.float64]:
+    cost = result.numbers["cost"]
+    return cost / max(float(np.median(cost)), 1e-9)
