@@ -1,13 +1,8 @@
 """Where the points of one crop went in another: dense inverse search (Kroeger et al., ECCV 2016, arXiv 1603.03590)."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-_THREADS = 2
 
 
 def follow(image: NDArray[np.float32], moved: NDArray[np.float32], uv_px: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -30,11 +25,3 @@ def follow(image: NDArray[np.float32], moved: NDArray[np.float32], uv_px: NDArra
     at = places.astype(np.float32)[None]
     way = cv2.remap(flow, at[..., 0], at[..., 1], cv2.INTER_LINEAR)[0]
     return np.clip(places + way, 0, last)
-
-
-def follow_all(
-    images: Sequence[NDArray[np.float32]], moved: Sequence[NDArray[np.float32]], uv_px: NDArray[np.floating]
-) -> list[NDArray[np.float64]]:
-    """Follow the points (B, J, 2) of B images, two at a time."""
-    with ThreadPoolExecutor(_THREADS) as threads:
-        return list(threads.map(follow, images, moved, uv_px))

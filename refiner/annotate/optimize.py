@@ -5,6 +5,7 @@ to 340 mm; here the bounds of the depth stay in every frame. `exact_paper` leave
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from refiner.annotate.labels import FrameLabels
 from refiner.annotate.sequence import DepthSequence
 from refiner.annotate.solve import Solution, depth_behind, solve_sequence
 from refiner.annotate.surface import POINTS, seen_points, terms_of
+from refiner.annotate.threads import map_frames
 from refiner.geometry.camera import project
 
 OPTIMIZE_WEIGHTS = Weights(appearance=10.0, smooth_mm=4.0, anchor_mm=2.0, points_mm=3.0)
@@ -69,15 +71,11 @@ def optimize(
     middle = np.full((len(at), len(offset_mm), 2), -1, dtype=np.int64)
     visible = terms.visible.copy()
     uv_px = project(start_mm, sequence.camera[:, None])
-    examples: dict[int, NDArray[np.float32]] = {}
-    for i, n in enumerate(at):
-        if labels[i] is not None:
-            continue
-        like = int(nearest[n])
-        if like not in examples:
-            examples[like] = sequence.image(like)
-        windows[i], middle[i] = unlike_windows(sequence.image(n), uv_px[n], examples[like], uv_px[like], reach_px)
-        visible[i] = depth_behind(terms, i, start_mm[n]) < offset_mm + weights.eps_mm
+    for i, (n, like) in enumerate(zip(at, nearest[at], strict=True)):
+        if labels[i] is None:
+            images = sequence.image(n), uv_px[n], sequence.image(like), uv_px[like]
+            windows[i], middle[i] = unlike_windows(*images, reach_px)
+            visible[i] = depth_behind(terms, i, start_mm[n]) < offset_mm + weights.eps_mm
     terms = terms._replace(visible=visible, unlike=windows, unlike_uv_px=middle)
     joints_mm = start_mm[at]
     if anatomy is None:
@@ -89,8 +87,7 @@ def optimize(
     solution = None
     for _ in range(ROUNDS):
         hands, skins = anatomy.nearest_hands(joints_mm)
-        for i in range(len(at)):
-            anatomy.match(terms, i, points_mm[i], hands[i], skins[i])
+        map_frames(partial(anatomy.match, terms), range(len(at)), points_mm, hands, skins)
         terms = terms._replace(anchor_mm=hands)
         starts = to_directions(tree, joints_mm)
         solution = solve_sequence(tree, terms, weights, linked, *starts, iterations, on_iteration=on_iteration)

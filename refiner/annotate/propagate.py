@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from refiner.annotate.appearance import unlike_windows, window_values
 from refiner.annotate.chain import Tree, to_directions
 from refiner.annotate.costs import Terms, Weights, depth_at
-from refiner.annotate.flow import follow_all
+from refiner.annotate.flow import follow
 from refiner.annotate.sequence import DepthSequence
 from refiner.annotate.settle import Settler
 from refiner.annotate.solve import depth_behind, solve_frames
 from refiner.annotate.surface import terms_of
+from refiner.annotate.threads import map_frames
 from refiner.geometry.camera import project, unproject
 
 PROPAGATE_WEIGHTS = Weights(appearance=30.0, anchor_mm=6.0)
@@ -164,7 +165,7 @@ def _begin(
     visible = behind < offset_mm + weights.eps_mm
     image, example = ([sequence.image(int(n)) for n in part] for part in (some, sources))
     example_uv_px = project(solved[sources], sequence.camera[sources][:, None])
-    uv_px = np.stack(follow_all(example, image, example_uv_px))
+    uv_px = np.stack(map_frames(follow, example, image, example_uv_px))
     moved = solved[sources] + (sequence.centre_mm[some] - sequence.centre_mm[sources])[:, None]
     over = np.array([
         [depth_at(surface, terms.surface_unit_mm, u, v)[0] for u, v in places]

@@ -7,6 +7,7 @@ reference most like it.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from refiner.annotate.labels import FrameLabels
 from refiner.annotate.sequence import DepthSequence
 from refiner.annotate.solve import depth_behind, solve_frames
 from refiner.annotate.surface import POINTS, seen_points, terms_of
+from refiner.annotate.threads import map_frames
 
 SETTLE_WEIGHTS = Weights(anchor_mm=3.0, points_mm=3.0)
 _ROUNDS = 4
@@ -119,8 +121,7 @@ class Settler:
             behind = np.stack([depth_behind(terms, i, hand) for i, hand in enumerate(hands)])
             # What a person says of a joint holds; of others the depth tells.
             visible = np.where(terms.click > 0, terms.click == 2, behind < self._offset_mm + self._weights.eps_mm)
-            for i, points in enumerate(points_mm):
-                self._anatomy.match(terms, i, points, hands[i], skins[i])
+            map_frames(partial(self._anatomy.match, terms), range(len(frames)), points_mm, hands, skins)
             terms = terms._replace(anchor_mm=hands, visible=visible)
             starts = to_directions(self._tree, hands)
             solution = solve_frames(self._tree, terms, self._weights, *starts, iterations=15, tolerance=1e-3)

@@ -17,9 +17,13 @@ from threadpoolctl import threadpool_limits
 
 from refiner.annotate.chain import Tree, place_joints, take_step, tangents, to_joints
 from refiner.annotate.costs import BoneSums, Terms, Weights, depth_at, joint_cost, points_cost
+from refiner.annotate.threads import map_frames
 from refiner.geometry.camera import project
 
 _LEAST_DAMPING, _GREATEST_DAMPING = 1e-6, 1e8
+
+_SOME = 16
+"""So many frames are one thread's work at a time."""
 
 _LONGEST_STEP_MM = 15.0
 """No joint goes farther in a step: costs are not convex, and beyond a finger's width another finger begins."""
@@ -240,9 +244,9 @@ def descend(tree, terms, weights, n, root_mm, directions, iterations, tolerance)
 
 
 @numba.njit(nogil=True, cache=True)
-def _descend_all(tree, terms, weights, root_mm, directions, iterations, tolerance, cost):
+def _descend_some(tree, terms, weights, start, stop, root_mm, directions, iterations, tolerance, cost):
     tried = 0
-    for n in range(len(root_mm)):
+    for n in range(start, stop):
         cost[n], steps = descend(tree, terms, weights, n, root_mm[n], directions[n], iterations, tolerance)
         tried += steps
     return tried
@@ -259,7 +263,12 @@ def solve_frames(
 ) -> Solution:
     """Solve every frame by itself, from the given start; arguments and end as for `descend`."""
     root_mm, directions, cost = root_mm.copy(), directions.copy(), np.empty(len(root_mm))
-    tried = _descend_all(tree, terms, weights, root_mm, directions, iterations, tolerance, cost)
+
+    def descend_some(start: int) -> int:
+        some = start, min(start + _SOME, len(root_mm))
+        return _descend_some(tree, terms, weights, *some, root_mm, directions, iterations, tolerance, cost)
+
+    tried = sum(map_frames(descend_some, range(0, len(root_mm), _SOME)))
     return Solution(root_mm, directions, to_joints(tree, root_mm, directions), cost, tried)
 
 

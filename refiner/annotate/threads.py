@@ -1,0 +1,21 @@
+"""Work on many frames at once: numba and OpenCV let go of Python's lock, so that threads share it out."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+MOST_THREADS = 4
+
+
+def threads() -> int:
+    """Give how many threads may work: as many as this process has cores, `MOST_THREADS` at most."""
+    return min(MOST_THREADS, len(os.sched_getaffinity(0)))
+
+
+def map_frames(function: Callable[..., Result], *rows: Iterable[object]) -> list[Result]:
+    """Call a function with each frame's values, and give its results in order; the first error is raised."""
+    with ThreadPoolExecutor(threads()) as pool:
+        return list(pool.map(function, *rows))
