@@ -63,7 +63,7 @@ def labels_of_store(store: DepthStore) -> Iterator[FrameLabels]:
         if "visible" in store:
             visible = store.read("visible", start, stop)
         else:
-            visible = _visible(store.read("depth", start, stop), store.depth_unit_mm, camera, joints_mm, offset_mm)
+            visible = seen_joints(store.read("depth", start, stop), store.depth_unit_mm, camera, joints_mm, offset_mm)
         for n in range(stop - start):
             yield labels_of_joints(start + n, joints_mm[n], visible[n], camera[n], skeleton, store.size)
 
@@ -96,13 +96,22 @@ def surface_offset_mm(skeleton: Skeleton) -> NDArray[np.float64]:
     return np.zeros(len(skeleton))
 
 
-def _visible(
+def seen_joints(
     depth: NDArray[np.uint16],
     depth_unit_mm: float,
     camera: NDArray[np.float32],
     joints_mm: NDArray[np.float32],
     offset_mm: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
+    """Say which joints are seen in maps: (N, J), by the rule of `refiner.render.visibility`.
+
+    Args:
+        depth: (N, H, W), 0 = no reading.
+        depth_unit_mm: Of `depth`.
+        camera: (N, 4).
+        joints_mm: (N, J, 3); one that is unknown is not seen.
+        offset_mm: (J,) depth of each joint below the surface.
+    """
     from refiner.render.visibility import visible_joints
 
     depth_mm = depth * np.float32(depth_unit_mm)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from refiner.cli import annotate_solve
 from refiner.errors import LabelError, OutputExistsError, UsageError
 
 if TYPE_CHECKING:
@@ -137,6 +138,13 @@ WORDS: dict[str, tuple[Callable[..., int | None], tuple[str, ...]]] = {
     "undo": (undo, ("session",)),
     "redo": (redo, ("session",)),
     "status": (status, ("session",)),
+    "select": (annotate_solve.select, ("session",)),
+    "bones": (annotate_solve.bones, ("session",)),
+    "solve": (annotate_solve.solve, ("session",)),
+    "next": (annotate_solve.next_frame, ("session",)),
+    "simulate": (annotate_solve.simulate, ("session", "truth")),
+    "evaluate": (annotate_solve.evaluate, ("session", "truth")),
+    "export": (annotate_solve.export, ("session", "out")),
 }
 
 

@@ -1,0 +1,133 @@
+"""A solved session as a labelled dataset: maps as they are, joints as they were solved, and the hands behind them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refiner.annotate.anatomy import Anatomy
+from refiner.annotate.results import STAGES, StageResult
+from refiner.annotate.session import Session
+from refiner.annotate.truth import seen_joints, surface_offset_mm
+from refiner.datasets.store import StoreWriter, provenance
+from refiner.errors import SolveError
+from refiner.hand.fit import FittedHands, fit_hands
+from refiner.hand.model import load_hand
+from refiner.hand.skeleton import HAND21
+
+_MAPS = ("depth", "camera", "centre_mm", "cube_mm")
+_NAMES = ("source", "sequence", "frame", "subject")
+
+
+def export_session(
+    session: Session, out: Path, doubt: NDArray[np.float64] | None = None, max_doubt: float | None = None,
+    overwrite: bool = False,
+) -> int:  # fmt: skip
+    """Write the frames of the last stage that is solved as a store.
+
+    A skeleton of `hand21` also gets the hand model's `pose`, `shape` and `side`, for `refiner render --poses`.
+
+    Args:
+        session: Solved.
+        out: The store to write.
+        doubt: (N, J) of each joint (see `refiner.annotate.quality`).
+        max_doubt: Frames with a joint that is more in doubt are left out.
+        overwrite: Replace `out` where it exists.
+
+    Returns:
+        How many frames were written.
+
+    Raises:
+        SolveError: No stage is solved, or older than the labels, or every frame is too doubtful.
+        OutputExistsError: `out` exists.
+    """
+    result = _last_result(session)
+    joints_mm = result.joints_mm
+    kept = np.isfinite(joints_mm).all(axis=(1, 2))
+    if max_doubt is not None and doubt is not None:
+        kept &= doubt.max(axis=1) <= max_doubt
+    frames = np.flatnonzero(kept)
+    if len(frames) == 0:
+        raise SolveError(
+            f"Found no frame of {session.path} whose joints are in doubt by {max_doubt:g} at most, wanted one. Correct "
+            "the frames that `refiner annotate next` names, or allow more."
+        )
+    rows = {"joints_mm": joints_mm[frames], **_hands(session, joints_mm[frames])}
+    rows |= _order(session, frames)
+    command = f"refiner annotate export {session.path} {out}"
+    store = session.store
+    copied = [name for name in _NAMES if name in store and name not in rows]
+    writer = StoreWriter(
+        out, count=len(frames), size=store.size, depth_unit_mm=store.depth_unit_mm, skeleton=session.skeleton,
+        arrays={
+            "visible": (len(session.skeleton),), **dict.fromkeys(copied, ()),
+            **{name: values.shape[1:] for name, values in rows.items()},
+        },
+        provenance=provenance(command, _configuration(session, result, max_doubt), None, [store.path]),
+        overwrite=overwrite,
+    )  # fmt: skip
+    offset_mm = surface_offset_mm(session.skeleton)
+    for start, stop in writer.missing():
+        at = frames[start:stop]
+        chunk: dict[str, Any] = {name: values[start:stop] for name, values in rows.items()}
+        for name in (*_MAPS, *copied):
+            chunk[name] = store.read(name, int(at[0]), int(at[-1]) + 1)[at - at[0]]
+        chunk["visible"] = seen_joints(chunk["depth"], store.depth_unit_mm, chunk["camera"], joints_mm[at], offset_mm)
+        writer.write(start, chunk)
+    writer.finish()
+    return len(frames)
+
+
+def _last_result(session: Session) -> StageResult:
+    for stage in reversed(STAGES):
+        result = session.result(stage)
+        if result is None:
+            continue
+        if stale := session.stale(stage):
+            raise SolveError(
+                f"The stage {stage} of {session.path} is out of date: {stale}. Solve it again: `refiner annotate solve "
+                f"{session.path}`."
+            )
+        return result
+    raise SolveError(
+        f"{session.path} is not solved, wanted at least one stage. Solve it first: `refiner annotate solve "
+        f"{session.path}`."
+    )
+
+
+def _configuration(session: Session, result: StageResult, max_doubt: float | None) -> dict[str, Any]:
+    """Say what the joints come from, and which camera the maps, so that renders like them can be made."""
+    made = session.store.provenance.get("configuration")
+    camera = {name: made[name] for name in ("camera", "focal_px") if name in made} if isinstance(made, dict) else {}
+    return camera | {
+        "stage": result.stage,
+        "options": result.info.get("options", {}),
+        "labelled_frames": session.labelled_frames(),
+        "revision": session.revision,
+        "max_doubt": max_doubt,
+    }
+
+
+def _order(session: Session, frames: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Number sequences and their frames where the store does not, so that breaks stay known."""
+    if "frame" in session.store:
+        return {}
+    run = np.cumsum(session.starts) - 1
+    first = np.flatnonzero(session.starts)[run]
+    return {
+        "sequence": run[frames].astype(np.int32),
+        "frame": (np.arange(session.frames) - first)[frames].astype(np.int32),
+    }
+
+
+def _hands(session: Session, joints_mm: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    if session.skeleton.joints != HAND21.joints:
+        return {}
+    anatomy = Anatomy.of_joints(joints_mm.astype(np.float64))
+    found: FittedHands = fit_hands(load_hand(), joints_mm, anatomy.side, anatomy.shape)
+    return {
+        "pose": found.pose.astype(np.float32),
+        "shape": found.shape.astype(np.float32),
+        "side": np.full(len(joints_mm), anatomy.side, dtype=np.int32),
+    }
