@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from refiner.files import write_atomically, write_json
+from refiner.errors import OutputExistsError
+from refiner.files import require_apart, write_atomically, write_json
 
 
 def test_an_interrupted_write_leaves_the_old_file_whole(monkeypatch):
@@ -34,3 +35,23 @@ def test_json_is_for_people_too():
     assert json.loads(text) == {"a": [1]}
     assert text.count("\n") > 1
     assert text.endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    ("out", "source", "inside", "harms"),
+    [
+        ("a", "a", False, True),
+        ("a", "a", True, True),
+        ("a", "a/b", True, True),
+        ("a/b", "a", False, True),
+        ("a/b", "a", True, False),
+        ("ab", "a", False, False),
+        ("b/../a", "a", False, True),
+    ],
+)
+def test_an_output_must_not_lie_where_its_source_lies(out, source, inside, harms):
+    if not harms:
+        require_apart(Path(out), "the set", Path(source), inside=inside)
+        return
+    with pytest.raises(OutputExistsError, match=f"^{out} would lie where the set lies, {source}. Give another name.$"):
+        require_apart(Path(out), "the set", Path(source), inside=inside)

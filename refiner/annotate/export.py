@@ -1,5 +1,6 @@
 """A solved session as a labelled dataset: maps as they are, joints as they were solved, and the hands behind them."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,15 @@ from refiner.annotate.anatomy import Anatomy
 from refiner.annotate.results import STAGES, StageResult
 from refiner.annotate.session import Session
 from refiner.annotate.truth import seen_joints, surface_offset_mm
-from refiner.datasets.store import StoreWriter, provenance
+from refiner.datasets.store import DepthStore, StoreWriter, provenance
 from refiner.errors import SolveError
+from refiner.files import require_apart
 from refiner.hand.fit import FittedHands, fit_hands
 from refiner.hand.model import load_hand
 from refiner.hand.skeleton import HAND21
 
 _MAPS = ("depth", "camera", "centre_mm", "cube_mm")
-_NAMES = ("source", "sequence", "frame", "subject")
+_NAMES = ("source", "sequence", "frame", "side", "subject")
 
 
 def export_session(
@@ -31,8 +33,8 @@ def export_session(
     Args:
         session: Solved.
         out: The store to write.
-        doubt: (N, J) of each joint (see `refiner.annotate.quality`).
-        max_doubt: Frames with a joint that is more in doubt are left out.
+        doubt: (N, J) of each joint (see `refiner.annotate.quality`), or (N,) of each frame.
+        max_doubt: Frames with a joint that is more in doubt are left out; needs `doubt`.
         overwrite: Replace `out` where it exists.
 
     Returns:
@@ -40,22 +42,17 @@ def export_session(
 
     Raises:
         SolveError: No stage is solved, or older than the labels, or every frame is too doubtful.
-        OutputExistsError: `out` exists.
+        OutputExistsError: `out` exists, or is where the session or its store lies.
     """
+    require_apart(out, "the session", session.path)
+    require_apart(out, "the session's store", session.store.path)
     result = _last_result(session)
     joints_mm = result.joints_mm
-    kept = np.isfinite(joints_mm).all(axis=(1, 2))
-    if max_doubt is not None and doubt is not None:
-        kept &= doubt.max(axis=1) <= max_doubt
-    frames = np.flatnonzero(kept)
-    if len(frames) == 0:
-        raise SolveError(
-            f"Found no frame of {session.path} whose joints are in doubt by {max_doubt:g} at most, wanted one. Correct "
-            "the frames that `refiner annotate next` names, or allow more."
-        )
+    frames = _kept(session, result, doubt, max_doubt)
     rows = {"joints_mm": joints_mm[frames], **_hands(session, joints_mm[frames])}
     rows |= _order(session, frames)
-    command = f"refiner annotate export {session.path} {out}"
+    words = ["refiner", "annotate", "export", str(session.path), str(out)]
+    command = shlex.join(words if max_doubt is None else [*words, "--max-doubt", str(max_doubt)])
     store = session.store
     copied = [name for name in _NAMES if name in store and name not in rows]
     writer = StoreWriter(
@@ -72,11 +69,41 @@ def export_session(
         at = frames[start:stop]
         chunk: dict[str, Any] = {name: values[start:stop] for name, values in rows.items()}
         for name in (*_MAPS, *copied):
-            chunk[name] = store.read(name, int(at[0]), int(at[-1]) + 1)[at - at[0]]
+            chunk[name] = _read_at(store, name, at)
         chunk["visible"] = seen_joints(chunk["depth"], store.depth_unit_mm, chunk["camera"], joints_mm[at], offset_mm)
         writer.write(start, chunk)
     writer.finish()
     return len(frames)
+
+
+def _kept(
+    session: Session, result: StageResult, doubt: NDArray[np.float64] | None, max_doubt: float | None
+) -> NDArray[np.int64]:
+    kept = np.isfinite(result.joints_mm).all(axis=(1, 2))
+    if not kept.any():
+        raise SolveError(
+            f"The stage {result.stage} of {session.path} knows all joints of no frame, wanted one at least. Label "
+            f"frames whole, and solve again: `refiner annotate solve {session.path}`."
+        )
+    if max_doubt is not None:
+        if doubt is None:
+            raise ValueError("`max_doubt` is given without `doubt`: nothing says which frames to leave out.")
+        kept &= doubt.reshape(session.frames, -1).max(axis=1) <= max_doubt
+        if not kept.any():
+            raise SolveError(
+                f"Found no frame of {session.path} whose joints are in doubt by {max_doubt:g} at most, wanted one. "
+                "Correct the frames that `refiner annotate next` names, or allow more."
+            )
+    return np.flatnonzero(kept)
+
+
+def _read_at(store: DepthStore, name: str, frames: NDArray[np.int64]) -> NDArray[Any]:
+    parts = []  # with one chunk of the store in memory: the frames may lie far apart
+    for start, stop in store.chunk_ranges():
+        low, high = np.searchsorted(frames, (start, stop))
+        if low < high:
+            parts.append(store.read(name, start, stop)[frames[low:high] - start])
+    return np.concatenate(parts)
 
 
 def _last_result(session: Session) -> StageResult:
@@ -110,15 +137,9 @@ def _configuration(session: Session, result: StageResult, max_doubt: float | Non
 
 
 def _order(session: Session, frames: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """Number sequences and their frames where the store does not, so that breaks stay known."""
-    if "frame" in session.store:
-        return {}
-    run = np.cumsum(session.starts) - 1
-    first = np.flatnonzero(session.starts)[run]
-    return {
-        "sequence": run[frames].astype(np.int32),
-        "frame": (np.arange(session.frames) - first)[frames].astype(np.int32),
-    }
+    """Number sequences and frames where the store does not, so that breaks stay known where frames are left out."""
+    numbers = {"sequence": np.cumsum(session.starts) - 1, "frame": np.arange(session.frames)}
+    return {name: rows[frames].astype(np.int32) for name, rows in numbers.items() if name not in session.store}
 
 
 def _hands(session: Session, joints_mm: NDArray[np.float32]) -> dict[str, NDArray[Any]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from refiner.errors import OutputExistsError, UsageError
+from refiner.files import require_apart
 
 CUBE_MM = 260.0
 """Side of the cube that an adult's hand fits in."""
@@ -88,6 +89,7 @@ def prepare(
     _check(0 < cube_mm < 1e4, "--cube-mm", cube_mm, "mm above 0")
     _check(centres is None or (range is None and roi is None), "--centres", centres, "no --range or --roi beside it")
     recording, target = Path(src), Path(out)
+    require_apart(target, "the recording", recording, inside=True)
     _require_writable(target, overwrite)
 
     frames = LAYOUTS[layout](recording, given_camera, depth_unit_mm, **more)

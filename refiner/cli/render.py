@@ -61,6 +61,7 @@ def render(
 
     from refiner.datasets.store import DepthStore, provenance
     from refiner.errors import UsageError
+    from refiner.files import require_apart
     from refiner.hand.model import load_hand
     from refiner.render.cameras import CAMERAS, camera_of
     from refiner.render.generate import generate
@@ -146,6 +147,9 @@ def render(
         seed,
         [Path(path) for path in (like, poses) if path is not None],
     )
+    for what, source in (("the set that is imitated", like), ("the set with the poses", poses)):
+        if source is not None:
+            require_apart(Path(out), what, Path(source))
     with Progress(count, "maps") as progress:
         generate(
             Path(out), settings, count=count, seed=seed, provenance=record, overwrite=overwrite, workers=workers,

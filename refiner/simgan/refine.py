@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from refiner.datasets.store import CHUNK_ITEMS, DepthStore, StoreWriter, provenance
 from refiner.errors import StoreError
+from refiner.files import require_apart
 from refiner.geometry.depth import DepthCodec, to_mm, to_units
 from refiner.simgan.checkpoint import TrainedRefiner, load_refiner
 
@@ -57,8 +58,10 @@ def refine(
     Raises:
         CheckpointError: The file is not a checkpoint of this program.
         StoreError: The dataset has another size or cube than the checkpoint.
-        OutputExistsError: Something else lies at `out`.
+        OutputExistsError: Something else lies at `out`, or what it is made from does.
     """
+    require_apart(out, "the dataset to refine", src)
+    require_apart(out, "the checkpoint", checkpoint)
     trained = load_refiner(checkpoint)
     store = DepthStore(src)
     check_fit(store, trained.codec, checkpoint)

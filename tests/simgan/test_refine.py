@@ -89,6 +89,14 @@ def test_labels_are_carried_over_unchanged(job, capsys):
     assert (out.read("depth") != np.rint(job.read("depth") * 0.1)).any()
 
 
+@pytest.mark.parametrize("out", ["a.zarr", "./a.zarr", "a.zarr/b.zarr", "c.ckpt"])
+def test_what_is_refined_is_never_removed(job, capsys, out):
+    digest = job.digest()
+    assert main(["refine", "c.ckpt", "a.zarr", out, "--overwrite"]) == 2
+    assert "Give another name." in capsys.readouterr().err
+    assert DepthStore("a.zarr").digest() == digest
+
+
 def test_bytes_do_not_depend_on_the_batch_size(job):
     digests = {store_digest(refine(f"b{size}.zarr", "--batch-size", str(size)).path / "depth") for size in (1, 33, 256)}
     assert len(digests) == 1
@@ -177,7 +185,7 @@ def test_a_killed_job_continues_with_the_same_result():
         ),
         (lambda: make_store("k.zarr", cube_mm=200), ["c.ckpt", "k.zarr", "b.zarr"], "a cube of 200 mm, but c.ckpt"),
         (lambda: None, ["none.ckpt", "a.zarr", "b.zarr"], "No checkpoint at none.ckpt"),
-        (lambda: None, ["c.ckpt", "a.zarr", "a.zarr"], "a.zarr exists and is complete"),
+        (lambda: make_store("d.zarr"), ["c.ckpt", "a.zarr", "d.zarr"], "d.zarr exists and is complete"),
         (lambda: None, ["c.ckpt", "a.zarr", "b.zarr", "--variants", "0"], "--variants 0"),
         (
             lambda: zarr.open_group("a.zarr", mode="r+").attrs.update(complete=False),
