@@ -27,14 +27,12 @@ class Tree(NamedTuple):
         parents: (J,) index of each joint's parent, -1 for the root.
         length_mm: (J,) length of the bone to the parent, 0 for the root.
         column: (J,) first of a joint's numbers in a step.
-        joints_below: (J,) how many joints its bone moves.
     """
 
     order: NDArray[np.int64]
     parents: NDArray[np.int64]
     length_mm: NDArray[np.float64]
     column: NDArray[np.int64]
-    joints_below: NDArray[np.float64]
 
     @property
     def step_size(self) -> int:
@@ -61,12 +59,10 @@ def tree_of(skeleton: Skeleton, bones_mm: ArrayLike) -> Tree:
     order = [root]
     for joint in order:  # grows while it is read
         order.extend(np.flatnonzero(parents == joint).tolist())
-    column, below = np.zeros(len(parents), dtype=np.int64), np.ones(len(parents))
+    column = np.zeros(len(parents), dtype=np.int64)
     for slot, joint in enumerate(order[1:]):
         column[joint] = 3 + 2 * slot
-    for joint in order[:0:-1]:
-        below[parents[joint]] += below[joint]
-    return Tree(np.array(order, dtype=np.int64), parents, lengths, column, below)
+    return Tree(np.array(order, dtype=np.int64), parents, lengths, column)
 
 
 def to_directions(tree: Tree, joints_mm: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

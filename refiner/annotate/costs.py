@@ -10,12 +10,14 @@ Terms of the paper (Oberweger et al. 2016, eq. 4 to 6) as penalties, all in unit
     appearance  weight * (1 - NCC(proj(L)))                        likeness to the same joint elsewhere
     outside     dist(proj(L), hand)^2 / sigma^2                    joints lie upon the silhouette
     anchor      |L - L0|^2 / sigma^2                               and near to where they are expected
+    smooth      |L_n - L_(n-1)|^2 / sigma^2                        and near to where they were
     points      sum_p rho(n . (place on bone - where it should be) / sigma)  the hand's skin lies upon what is seen
 
 and a weak pull of visible joints to D + offset, since between the two bounds the depth would be free. D is the depth
 at proj(L), in a map whose gaps are filled from the nearest reading (`refiner.annotate.surface`). Half the offset, since
 it is a mean over views: of visible joints of rendered hands 1 % lie nearer, and the median lies at D + offset. Squares
-of the depth and the silhouette go on straight (Huber), because a map that is wrong is wrong by much.
+of the depth and the silhouette go on straight (Huber), because a map that is wrong is wrong by much; so do those of
+the way between frames, because a hand that is fast in some frames is slow in the most.
 
 Curvatures are made positive semidefinite (Gauss-Newton for squares, clipped eigenvalues for the appearance), so that
 the sum can be factorised.
@@ -52,6 +54,7 @@ class Weights(NamedTuple):
         points_mm: Deviation of seen points from the hand's skin along its normal, rho(r) = r^2 / (1 + r^2 / 9) (Geman
             and McClure); 0 leaves the term out.
         smooth_mm: Deviation of a joint's way between neighbouring frames; 0 leaves the term out.
+        smooth_knee: From how many deviations on that cost goes on straight.
     """
 
     visible_click_px: float = 1.0
@@ -67,6 +70,7 @@ class Weights(NamedTuple):
     anchor_mm: float = 0.0
     points_mm: float = 0.0
     smooth_mm: float = 0.0
+    smooth_knee: float = np.inf
 
 
 class Terms(NamedTuple):

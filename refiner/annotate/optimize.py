@@ -21,8 +21,8 @@ from refiner.annotate.surface import POINTS, seen_points, terms_of
 from refiner.annotate.threads import map_frames
 from refiner.geometry.camera import project
 
-OPTIMIZE_WEIGHTS = Weights(appearance=10.0, smooth_mm=4.0, anchor_mm=2.0, points_mm=3.0)
-PLAIN_WEIGHTS = Weights(appearance=30.0, smooth_mm=8.0)
+OPTIMIZE_WEIGHTS = Weights(appearance=10.0, smooth_mm=4.0, smooth_knee=4.0, anchor_mm=2.0, points_mm=3.0)
+PLAIN_WEIGHTS = Weights(appearance=30.0, smooth_mm=8.0, smooth_knee=4.0)
 """Without a hand model."""
 ROUNDS, ITERATIONS = 2, 40
 REACH_PX = 6

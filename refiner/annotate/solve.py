@@ -16,7 +16,7 @@ from scipy.linalg import LinAlgError, solveh_banded
 from threadpoolctl import threadpool_limits
 
 from refiner.annotate.chain import Tree, place_joints, take_step, tangents, to_joints
-from refiner.annotate.costs import BoneSums, Terms, Weights, depth_at, joint_cost, points_cost
+from refiner.annotate.costs import BoneSums, Terms, Weights, depth_at, huber, joint_cost, points_cost
 from refiner.annotate.threads import map_frames
 from refiner.geometry.camera import project
 
@@ -276,15 +276,25 @@ def solve_frames(
 def _sequence_cost(tree, terms, weights, linked, joints, out):
     count = joints.shape[1]
     gradient, hessian, bones = np.empty((count, 3)), np.empty((count, 3, 3)), empty_sums(count)
-    smooth = 1.0 / weights.smooth_mm**2 if weights.smooth_mm > 0.0 else 0.0
     for n in range(len(joints)):
         out[n] = frame_sums(tree, terms, weights, n, joints[n], gradient, hessian, bones)
         out[n] += _pair_cost(terms, weights, n, joints[n])
     for n in range(1, len(joints)):
-        if linked[n]:
-            half = 0.5 * smooth * ((joints[n] - joints[n - 1]) ** 2).sum()
-            out[n] += half
-            out[n - 1] += half
+        if linked[n] and weights.smooth_mm > 0.0:
+            for k in range(count):
+                half = 0.5 * _way(weights, joints[n - 1, k], joints[n, k])[0]
+                out[n] += half
+                out[n - 1] += half
+
+
+@numba.njit(nogil=True, cache=True)
+def _way(weights, before, after):
+    """Give what a joint's way between two frames costs, and its curvature (slope over way)."""
+    far = 0.0
+    for i in range(3):
+        far += (after[i] - before[i]) ** 2
+    value, _, curvature = huber(np.sqrt(far), weights.smooth_mm, weights.smooth_knee)
+    return value, curvature
 
 
 @numba.njit(nogil=True, cache=True)
@@ -292,18 +302,22 @@ def _sequence_equations(tree, terms, weights, linked, joints, basis, band, vecto
     """Write the lower band (2 P, N P) of the curvature and the gradient (N P,) of a whole sequence."""
     frames, count = joints.shape[:2]
     size = 3 + 2 * (count - 1)
-    smooth = 1.0 / weights.smooth_mm**2 if weights.smooth_mm > 0.0 else 0.0
     gradient, hessian, bones = np.empty((count, 3)), np.empty((count, 3, 3)), empty_sums(count)
     matrix, own, link = np.empty((size, size)), np.empty(size), np.empty((size, size))
+    ties = np.zeros((2, count))  # of the joints of this frame to the one before, and to the next
     band[:] = 0.0
     for n in range(frames):
         frame_sums(tree, terms, weights, n, joints[n], gradient, hessian, bones)
-        for other in (n - 1, n + 1):
-            if 0 <= other < frames and linked[max(n, other)]:
+        ties[0], ties[1] = ties[1], 0.0
+        if n + 1 < frames and linked[n + 1] and weights.smooth_mm > 0.0:
+            for k in range(count):
+                ties[1, k] = _way(weights, joints[n, k], joints[n + 1, k])[1]
+        for side, other in enumerate((n - 1, n + 1)):
+            if 0 <= other < frames:
                 for k in range(count):
                     for i in range(3):
-                        gradient[k, i] += 2.0 * smooth * (joints[n, k, i] - joints[other, k, i])
-                        hessian[k, i, i] += 2.0 * smooth
+                        gradient[k, i] += ties[side, k] * (joints[n, k, i] - joints[other, k, i])
+                        hessian[k, i, i] += ties[side, k]
         _normal_equations(tree, basis[n], gradient, hessian, bones, matrix, own)
         _add_pairs(tree, terms, weights, n, joints[n], basis[n], matrix, own)
         at = n * size
@@ -312,21 +326,24 @@ def _sequence_equations(tree, terms, weights, linked, joints, basis, band, vecto
             for i in range(j, size):
                 band[i - j, at + j] = matrix[i, j]
         if n + 1 < frames and linked[n + 1]:
-            _link(tree, basis[n], basis[n + 1], -2.0 * smooth, link)
+            _link(tree, basis[n], basis[n + 1], ties[1], link)
             for j in range(size):
                 for i in range(size):
                     band[size + i - j, at + j] = link[i, j]
 
 
 @numba.njit(nogil=True, cache=True)
-def _link(tree, before, after, weight, out):
-    """Write weight sum_k (d L_k / d step of the later frame)^T (d L_k / d step of the earlier), (P, P)."""
+def _link(tree, before, after, ties, out):
+    """Write -sum_k ties_k (d L_k / d step of the later frame)^T (d L_k / d step of the earlier), (P, P)."""
     out[:] = 0.0
+    below = ties.copy()  # of all joints that a bone moves
+    for at in range(len(tree.order) - 1, 0, -1):
+        below[tree.parents[tree.order[at]]] += below[tree.order[at]]
     for i in range(3):
-        out[i, i] = weight * len(tree.order)
+        out[i, i] = -below[tree.order[0]]
     for at in range(1, len(tree.order)):
         joint = tree.order[at]
-        column, shared = tree.column[joint], weight * tree.joints_below[joint]
+        column, shared = tree.column[joint], -below[joint]
         for a in range(2):
             for i in range(3):
                 out[column + a, i] = shared * after[joint, a, i]

@@ -146,7 +146,7 @@ def _optimize(case: Case) -> StageResult:
     anatomy, start_mm = case.known_hand(lifted), before.joints_mm.astype(np.float64)
     weights: Weights = PLAIN_WEIGHTS if anatomy is None else OPTIMIZE_WEIGHTS
     if case.options.exact_paper:
-        weights = weights._replace(depth_mm=0.0, pull_mm=0.0, outside_px=0.0)
+        weights = weights._replace(depth_mm=0.0, pull_mm=0.0, outside_px=0.0, smooth_knee=np.inf)
     at, joints_mm, numbers = np.flatnonzero(~stays), start_mm.copy(), dict[str, NDArray[Any]]()
     if result is not None:
         joints_mm[stays] = result.joints_mm[stays]

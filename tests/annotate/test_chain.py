@@ -31,7 +31,6 @@ def test_a_root_in_the_middle_of_the_list_and_children_before_parents():
     assert tree.order[0] == NYU14.parents.index(-1)
     places = {int(joint): at for at, joint in enumerate(tree.order)}
     assert all(places[p] < places[j] for j, p in enumerate(NYU14.parents) if p >= 0)
-    assert tree.joints_below[tree.order[0]] == 14
     assert tree.step_size == 3 + 2 * 13
 
 

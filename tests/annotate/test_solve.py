@@ -75,7 +75,13 @@ def bumpy(frames, seed=0):
     )
     tree = tree_of(HAND21, HAND21.bone_lengths(joints[0]))
     root, directions = to_directions(tree, joints + rng.normal(0, 2, joints.shape))
-    return tree, terms, Weights(appearance=5.0, smooth_mm=4.0, points_mm=3.0, anchor_mm=5.0), root, directions
+    return (
+        tree,
+        terms,
+        Weights(appearance=5.0, smooth_mm=4.0, smooth_knee=1.0, points_mm=3.0, anchor_mm=5.0),
+        root,
+        directions,
+    )
 
 
 def _frame_cost(tree, terms, weights, root, directions, basis, step):
@@ -187,8 +193,12 @@ def test_the_band_of_a_sequence_equals_a_dense_matrix():
         wanted[rows] += part
     way = np.concatenate([-jacobian[0], jacobian[1]], axis=2).reshape(63, 86)  # d (L_1 - L_0) / d steps
     both = slice(0, 86)
-    dense[both, both] += 2 / 4.0**2 * way.T @ way
-    wanted[both] += 2 / 4.0**2 * way.T @ (joints[1] - joints[0]).reshape(-1)
+    off = joints[1] - joints[0]
+    far = np.linalg.norm(off, axis=-1, keepdims=True)
+    tie = np.where(far <= 4.0, 2 / 4.0**2, 2 / 4.0 / far)  # beyond one deviation the slope grows no more
+    assert 0 < (far > 4.0).sum() < 21
+    dense[both, both] += way.T @ (np.repeat(tie, 3, axis=0) * way)
+    wanted[both] += way.T @ (tie * off).reshape(-1)
     for j in range(frames * 43):
         for i in range(j, min(j + 86, frames * 43)):
             assert band[i - j, j] == pytest.approx(dense[i, j], rel=1e-9, abs=1e-9)
@@ -219,9 +229,9 @@ def test_three_frames_pulled_together_worked_out_by_hand():
     """One joint in each of three frames; the first is clicked at u = 0, the last at 3, the middle nowhere.
 
     At a fixed depth of 250 mm and f = 250 px a pixel is a millimetre, and the roots alone matter (one bone, whose end
-    is not seen). With clicks of 1 px and links of 1 mm, along u: x1^2 + 2 (x2 - x1)^2 + 2 (x3 - x2)^2 + (x3 - 3)^2,
-    where a link counts twice since both ends of the bone are held together. Slopes: x1 + 2 (x1 - x2) = 0,
-    x1 - 2 x2 + x3 = 0 and x3 - 3 + 2 (x3 - x2) = 0, hence x = 0.75, 1.5, 2.25.
+    is not seen and stays where it is, for the bone can turn). With clicks of 1 px (1 mm) and links of 1 mm, along u:
+    x1^2 + (x2 - x1)^2 + (x3 - x2)^2 + (x3 - 3)^2. Slopes: 2 x1 = x2, 2 x2 = x1 + x3 and 2 x3 = x2 + 3, hence
+    x = 0.75, 1.5, 2.25.
     """
     tree = tree_of(ONE_BONE, [np.nan, 20.0])
     depth, camera = flat(3, 250)
@@ -242,6 +252,28 @@ def test_three_frames_pulled_together_worked_out_by_hand():
         tolerance=1e-14,
     )
     np.testing.assert_allclose(solution.joints_mm[:, 0, 0], [0.75, 1.5, 2.25], atol=2e-3)
+
+
+def test_a_leap_by_hand():
+    """A hand clicked 20 mm from where it was clicked before, whose ways cost their length from 2 mm on.
+
+    With clicks of 1 px (1 mm) and ways of 1 mm, a millimetre of way costs 2 x 2 = 4 from there, so that 2 x = 4: both
+    frames give way by 2 mm. Squares alone, 2 x^2 + (20 - 2 x)^2, would have them do so by 20 / 3 mm. The other end of
+    the bone stays where it is.
+    """
+    tree = tree_of(ONE_BONE, [np.nan, 20.0])
+    depth, camera = flat(2, 250)
+    labels = [clicked([[21.5, 31.5], [0, 0]]), clicked([[41.5, 31.5], [0, 0]])]
+    for label in labels:
+        label.flag[:] = 2, 0
+    terms = terms_of(depth, 1.0, camera, np.zeros(2), labels)
+    start = np.tile([[0, 0, 250.0], [0, 0, 270.0]], (2, 1, 1))
+    for knee, expected in ((2.0, [-8.0, 8.0]), (np.inf, [-10 / 3, 10 / 3])):
+        weights = Weights(smooth_mm=1.0, smooth_knee=knee, outside_px=0.0, pull_mm=1e-3, depth_mm=1e-3)
+        terms.visible[:, 0] = True
+        run = {"iterations": 400, "tolerance": 1e-15}
+        solution = solve_sequence(tree, terms, weights, np.array([False, True]), *to_directions(tree, start), **run)
+        np.testing.assert_allclose(solution.joints_mm[:, 0, 0], expected, atol=0.02)
 
 
 def test_a_break_lets_go():
