@@ -46,11 +46,13 @@ def test_commands_are_found():
         "train",
         "refine",
         "pose",
+        "annotate",
     }
 
 
 def test_every_command_of_the_readme_runs(tmp_path, capsys):
     make_recordings(tmp_path / "recordings")
+    (tmp_path / "data").symlink_to(ROOT / "data")
     for command in COMMANDS:
         words = shlex.split(command)[1:]
         for flag, value in SMALLER.items():

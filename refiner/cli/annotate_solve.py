@@ -156,7 +156,7 @@ def next_frame(session: str, *, count: int = 1, doubts: int = 5) -> None:
             for one in doubtful(opened, doubts):
                 print(f"frame {one.frame} {one.joint}: {one.reason} {one.value:.2f}, doubt {one.doubt:.1f}")
             queued = not_believed(opened)
-            print(f"{len(queued)} frames cost so much that they are not believed:", *queued[:20])
+            print("not believed, for what they cost:", *(queued[:20] or ["no frame"]))
         print("next frame:", *(frames or ["none, nothing is in doubt"]))
 
 
