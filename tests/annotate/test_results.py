@@ -12,7 +12,7 @@ from labelled_sequence import write_sequence
 
 from refiner.annotate.labels import FrameLabels
 from refiner.annotate.session import Session, StageResult
-from refiner.errors import SessionBusyError
+from refiner.errors import SessionBusyError, SessionError
 
 
 @pytest.fixture
@@ -41,6 +41,24 @@ def assert_same(found, wanted):
     pairs = [(found.joints_mm, wanted.joints_mm), *((found.numbers[n], wanted.numbers[n]) for n in wanted.numbers)]
     for a, b in pairs:
         assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+
+
+def test_a_full_disk_costs_the_new_result_alone(session):
+    """SQLite says "full" where a file may have no more pages, as where a disk has none."""
+    old = result("lift", 1)
+    session.put_result(old)
+    session.put_labels([FrameLabels(0, np.zeros((3, 2)), np.full(3, 2, np.int8))], "anna")
+    pages = session._file.rows("PRAGMA page_count")[0][0]
+    session._file.rows(f"PRAGMA max_page_count = {pages}")
+    large = result("lift", 2)
+    large.numbers["noise"] = np.random.default_rng(0).normal(size=(6, 4000))
+    with pytest.raises(SessionError, match="the disk is full. What is committed is whole; make room"):
+        session.put_result(large)
+    with Session("s") as opened:
+        assert_same(opened.result("lift"), old)
+        assert opened.labelled_frames() == [0]
+        opened.put_result(large)  # there is room again
+        assert_same(opened.result("lift"), large)
 
 
 def test_results_come_back_to_the_byte(session):
