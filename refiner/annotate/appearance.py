@@ -48,16 +48,15 @@ def unlike_windows(
     last = np.array(image.shape[::-1]) - 1
     middle = np.clip(np.floor(np.asarray(around_uv_px) + 0.5), 0, last).astype(np.int64)
     places = np.clip(np.asarray(example_uv_px, dtype=np.float64), 0, last) + margin
-    windows = np.empty((len(middle), size, size), dtype=np.uint16)
+    likeness = np.empty((len(middle), size, size), dtype=np.float32)
     for k, ((u, v), place) in enumerate(zip(middle, places, strict=True)):
         patch = cv2.getRectSubPix(source, (side, side), (float(place[0]), float(place[1])))
         half = reach_px + side // 2
         region = padded[v + margin - half : v + margin + half + 1, u + margin - half : u + margin + half + 1]
-        likeness = cv2.matchTemplate(region, patch, cv2.TM_CCOEFF_NORMED)
-        # Flat patches give anything; cv2 gives 1 where both are.
-        likeness = np.clip(np.nan_to_num(likeness, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
-        windows[k] = np.round((1 - likeness) * NCC_STEPS)
-    return windows, middle
+        cv2.matchTemplate(region, patch, cv2.TM_CCOEFF_NORMED, likeness[k])
+    # Flat patches give anything; cv2 gives 1 where both are.
+    likeness = np.clip(np.nan_to_num(likeness, copy=False, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
+    return np.round((1 - likeness) * NCC_STEPS).astype(np.uint16), middle
 
 
 def window_values(

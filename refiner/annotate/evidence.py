@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from refiner.annotate.appearance import window_values
 from refiner.annotate.chain import Tree
 from refiner.annotate.costs import Terms, Weights
-from refiner.annotate.solve import Solution, depth_behind, empty_sums, frame_sums
+from refiner.annotate.equations import empty_sums, frame_sums
+from refiner.annotate.solve import Solution, depth_behind
 from refiner.geometry.camera import project
 
 Floats = NDArray[np.float64]

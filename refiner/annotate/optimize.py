@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from refiner.annotate.anatomy import Anatomy, with_room
 from refiner.annotate.appearance import unlike_windows
+from refiner.annotate.band import solve_sequence
 from refiner.annotate.chain import Tree, to_directions
 from refiner.annotate.costs import Terms, Weights
 from refiner.annotate.labels import FrameLabels
 from refiner.annotate.sequence import DepthSequence
-from refiner.annotate.solve import Solution, depth_behind, solve_sequence
+from refiner.annotate.solve import Solution, depth_behind
 from refiner.annotate.surface import POINTS, seen_points, terms_of
 from refiner.annotate.threads import map_frames
 from refiner.geometry.camera import project
@@ -71,11 +72,14 @@ def optimize(
     middle = np.full((len(at), len(offset_mm), 2), -1, dtype=np.int64)
     visible = terms.visible.copy()
     uv_px = project(start_mm, sequence.camera[:, None])
-    for i, (n, like) in enumerate(zip(at, nearest[at], strict=True)):
-        if labels[i] is None:
-            images = sequence.image(n), uv_px[n], sequence.image(like), uv_px[like]
-            windows[i], middle[i] = unlike_windows(*images, reach_px)
-            visible[i] = depth_behind(terms, i, start_mm[n]) < offset_mm + weights.eps_mm
+
+    def compare(i: int) -> None:
+        n, like = int(at[i]), int(nearest[at[i]])
+        images = sequence.image(n), uv_px[n], sequence.image(like), uv_px[like]
+        windows[i], middle[i] = unlike_windows(*images, reach_px)
+        visible[i] = depth_behind(terms, i, start_mm[n]) < offset_mm + weights.eps_mm
+
+    map_frames(compare, [i for i, clicked in enumerate(labels) if clicked is None])
     terms = terms._replace(visible=visible, unlike=windows, unlike_uv_px=middle)
     joints_mm = start_mm[at]
     if anatomy is None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from refiner.annotate.costs import OUTSIDE_STEPS, Terms
 from refiner.annotate.labels import FrameLabels
+from refiner.annotate.threads import map_frames
 from refiner.geometry.camera import unproject
 
 POINTS = 320
@@ -28,23 +29,27 @@ def fill_gaps(depth: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np
         a pixel (see `refiner.annotate.costs.Terms`).
     """
     surface, outside = np.zeros_like(depth), np.full(depth.shape, 255, dtype=np.uint8)
-    for n, image in enumerate(depth):
-        mask = (image > 0).astype(np.uint8)
-        count, islands, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-        small = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < _SPECK_PX)
-        if len(small) < count - 1:  # never remove all there is
-            mask[np.isin(islands, small)] = 0
-        if not mask.any():
-            continue
-        distance, labels = cv2.distanceTransformWithLabels(
-            1 - mask, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        rows, columns = np.nonzero(mask)
-        value_of = np.zeros(labels.max() + 1, dtype=np.uint16)
-        value_of[labels[rows, columns]] = image[rows, columns]
-        surface[n] = cv2.medianBlur(value_of[labels], 3)
-        outside[n] = np.minimum(np.round(distance * OUTSIDE_STEPS), 255)
+    map_frames(_fill_gaps, depth, surface, outside)
     return surface, outside
+
+
+def _fill_gaps(depth: NDArray[np.uint16], surface: NDArray[np.uint16], outside: NDArray[np.uint8]) -> None:
+    mask = (depth > 0).astype(np.uint8)
+    count, islands, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    small = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < _SPECK_PX)
+    if len(small) < count - 1:  # never remove all there is
+        mask[np.isin(islands, small)] = 0
+    if not mask.any():
+        return
+    distance, labels = cv2.distanceTransformWithLabels(
+        1 - mask, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    rows, columns = np.nonzero(mask)
+    nearest = np.asarray(labels, dtype=np.int64)
+    value_of = np.zeros(nearest.max() + 1, dtype=np.uint16)
+    value_of[nearest[rows, columns]] = depth[rows, columns]
+    surface[:] = cv2.medianBlur(value_of[nearest], 3)
+    outside[:] = np.minimum(np.round(distance * OUTSIDE_STEPS), 255)
 
 
 def terms_of(
