@@ -19,6 +19,7 @@ from refiner.nets.blocks import (
     distance_planes,
     extend_readings,
     is_reading,
+    returned_light,
 )
 
 _LEAK = 0.2
@@ -30,9 +31,13 @@ _FIELD_PX = 5
 _NEAR_PX = 7
 """Side of the neighbourhoods in which choices are alike."""
 
+_DIM, _BRIGHT = 0.4, 0.9
+"""Returned light (`returned_light`) of a render's darker rims, and of a surface that faces the camera."""
 
-CERTAIN = 2.4
-"""Choices beyond so many deviations of the noise are held back in training: nothing could be learnt of them."""
+
+CERTAIN, CERTAIN_AND_MORE = 2.4, 0.4
+"""Choices beyond so many deviations of the noise, and so many more than the untrained network's, are held back in
+training: nothing could be learnt of them."""
 
 _LARGEST_CHOICE_NOISE = 2.2
 """Noise beyond it is cut when the network is used, so that choices it is certain of stand: tries are for training."""
@@ -78,12 +83,14 @@ class Draw(NamedTuple):
         opposite: (N, 1, H, W), the same with the sign of the choice's noise turned; no gradient.
         choice: (N, 1, H, W), c without its noise, with its gradient; 0 where no reading is possible.
         noise: (N, 1, H, W), the choice's noise, standard normal.
+        prior: (N, 1, H, W), what the choice of the untrained network is.
     """
 
     refined: Tensor
     opposite: Tensor
     choice: Tensor
     noise: Tensor
+    prior: Tensor
 
 
 class ResidualRefiner(nn.Module):
@@ -94,13 +101,18 @@ class ResidualRefiner(nn.Module):
     filtered (the filter is learnt: sensors' noise is alike at neighbours):
 
         depth   d = clamp(extend(x) + max_shift tanh(s + (a + first_noise) f), -1, 1)
-        choice  c = m + prior(x) + n,       prior = -margin at a reading of x, +margin elsewhere
+        choice  c = bounded mean(m) + prior(x) + n
+        prior   -margin - light_margin (light(x) - 0.4) at a reading of x, +margin elsewhere
         output  y = +1 where c > 0, else d
 
     A camera either measures a pixel or does not, so the choice is hard: a network that regressed holes would have to
     pass through values between the hand and the far face, which look like grey halos and decode to false depths.
     With n unknown to the blocks m is a probability, so holes are tried from the first update on, and what is right can
-    be kept. A hard choice has no gradient; `refiner.simgan.losses.choice_loss` estimates that of m from pairs of draws.
+    be kept. A hard choice has no gradient; `refiner.simgan.losses.choice_loss` estimates that of m from pairs of draws,
+    which tells how much is lost in a region, and hardly which pixels: a patch without any hand is as real as one can
+    be, so that palms went before rims. Which ones go first is physics, the light that comes back (`returned_light`; of
+    a modelled time-of-flight camera's losses its order tells 93 to 98 % of pairs), and m is averaged over `choice_px`
+    and bounded where half of what faces the camera is lost: hands that are gone altogether teach nothing any more.
 
     The last layer starts at zero: then y differs from x by noise of first_noise max_shift, and where |n| > margin; it
     is x exactly without noise. Depth moves by `max_shift` at most, and no reading arises farther than `reach_px` from
@@ -121,6 +133,9 @@ class ResidualRefiner(nn.Module):
         first_noise: float = 0.1,
         slope_gain: float = 20.0,
         sees_distance: bool = False,
+        light_margin: float = 0.0,
+        choice_px: int = 1,
+        choice_gain: float = 0.1,
     ) -> None:
         """Build the network.
 
@@ -132,8 +147,8 @@ class ResidualRefiner(nn.Module):
             max_shift: Greatest change of depth, in half cubes.
             reach_px: How far outside the rendered hand a reading may arise, px along each axis.
             margin: Noise beyond which the untrained network changes its mind, in standard deviations.
-            gain: Scale of s, a and m. With 1, single updates of Adam move depths by millimetres and choices by a
-                deviation, faster than any discriminator can follow.
+            gain: Scale of s and a. With 1, single updates of Adam move depths by millimetres, faster than any
+                discriminator can follow.
             choice_noise: Shares of n's variance that are a pixel's own, common to its neighbourhood, and common to the
                 map. Cameras lose rims, fingertips and whole far hands rather than single pixels; what is never tried is
                 never learnt.
@@ -142,6 +157,10 @@ class ResidualRefiner(nn.Module):
             slope_gain: Where > 0, the blocks see slopes times this gain beside the depth (see `detail_channels`):
                 tilted surfaces give less light.
             sees_distance: Whether the blocks see how far away the hand is: light falls with the square of it.
+            light_margin: What is added to the margin for each unit of light beyond 0.4. Where > 0, the blocks see that
+                light too.
+            choice_px: Side of the areas over which m is averaged; odd.
+            choice_gain: Scale of m.
 
         Raises:
             ValueError: The shares are negative or do not add up to 1.
@@ -160,6 +179,9 @@ class ResidualRefiner(nn.Module):
             "first_noise": first_noise,
             "slope_gain": slope_gain,
             "sees_distance": sees_distance,
+            "light_margin": light_margin,
+            "choice_px": choice_px,
+            "choice_gain": choice_gain,
         }
         if min(choice_noise) < 0 or abs(sum(choice_noise) - 1) > 1e-6:
             raise ValueError(f"Found choice_noise {choice_noise}, wanted three shares >= 0 that add up to 1.")
@@ -167,7 +189,8 @@ class ResidualRefiner(nn.Module):
         self.max_shift, self.reach_px, self.margin = max_shift, reach_px, margin
         self.gain, self.choice_noise, self.first_noise = gain, choice_noise, first_noise
         self.slope_gain, self.sees_distance = slope_gain, sees_distance
-        planes = (4 if slope_gain > 0 else 2) + noise
+        self.light_margin, self.choice_px, self.choice_gain = light_margin, choice_px, choice_gain
+        planes = (4 if slope_gain > 0 else 2) + noise + (light_margin > 0)
         self.first = nn.Conv2d(planes * fold**2 + DISTANCE_PLANES * sees_distance, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels, 3, _LEAK) for _ in range(blocks)))
         self.last = nn.Conv2d(channels, 3 * fold**2, 3, padding=1)
@@ -196,40 +219,49 @@ class ResidualRefiner(nn.Module):
         Returns:
             (N, 1, H, W) in [-1, 1], exactly +1 where there is no reading.
         """
-        moved, choice, drawn, possible = self._parts(depth, noise, distance_mm)
+        moved, choice, drawn, possible, _ = self._parts(depth, noise, distance_mm)
         if not self.training:
             drawn = drawn.clamp(-_LARGEST_CHOICE_NOISE, _LARGEST_CHOICE_NOISE)
         return torch.where((choice + drawn <= 0) & possible, moved, NO_READING)
 
     def draw(self, depth: Tensor, noise: Tensor, distance_mm: Tensor | None = None) -> Draw:
         """Refine maps with the noise of the choice as it is and turned round; arguments as for `forward`."""
-        moved, choice, drawn, possible = self._parts(depth, noise, distance_mm)
+        moved, choice, drawn, possible, prior = self._parts(depth, noise, distance_mm)
         refined = torch.where((choice + drawn <= 0) & possible, moved, NO_READING)
         opposite = torch.where((choice - drawn <= 0) & possible, moved, NO_READING)
-        return Draw(refined, opposite.detach(), choice * possible, drawn)
+        return Draw(refined, opposite.detach(), choice * possible, drawn, prior)
 
     def _parts(
         self, depth: Tensor, noise: Tensor | None, distance_mm: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Give d, c without its noise, its noise, and where a reading is possible, each (N, 1, H, W)."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Give d, c without its noise, its noise, where a reading is possible, and the prior, each (N, 1, H, W)."""
         height, width = depth.shape[-2:]
         if noise is None:
             noise = depth.new_zeros(self.noise_shape(len(depth), height, width))
         own, near, for_depth = noise.to(depth).split([self.fold**2 * self.chooses] * 3, dim=1)
         surface = extend_readings(depth, self.reach_px)
         reading = is_reading(depth).to(depth.dtype)
-        planes = detail_channels(surface, self.slope_gain) if self.slope_gain > 0 else surface
-        predicted = self._predict(torch.cat([planes, reading], dim=1), for_depth, distance_mm)
+        planes = [detail_channels(surface, self.slope_gain) if self.slope_gain > 0 else surface]
+        prior = self.margin * (1 - 2 * reading)
+        if self.light_margin > 0:
+            planes.append(returned_light(depth))
+            prior = prior - self.light_margin * (planes[-1] - _DIM) * reading
+        predicted = self._predict(torch.cat([*planes, reading], dim=1), for_depth, distance_mm)
         shift, spread, choice = predicted[..., :height, :width].split(1, 1)
+        shift, spread = self.gain * shift, self.gain * spread
+        area = self.choice_px, 1, self.choice_px // 2
+        choice = self.choice_gain * F.avg_pool2d(choice, *area, count_include_pad=False)
         drawn = torch.zeros_like(depth)
         if self.chooses:
             drawn = self._noise_of_choice(own, near)[..., :height, :width]
             field = self.field(F.pixel_shuffle(for_depth, self.fold)).float()[..., :height, :width]
             shift = shift + (spread + self.first_noise) * field
         moved = (surface + self.max_shift * torch.tanh(shift)).clamp(-1, 1)
-        choice = choice + self.margin * (1 - 2 * reading)
+        if self.light_margin > 0:
+            most = self.margin + self.light_margin * (_BRIGHT - _DIM)
+            choice = most * torch.tanh(choice / most)
         # Where nothing is within reach the surface is +1: shifted values must not become readings there.
-        return moved, choice, drawn, is_reading(surface)
+        return moved, choice + prior, drawn, is_reading(surface), prior
 
     def _predict(self, planes: Tensor, noise: Tensor, distance_mm: Tensor | None) -> Tensor:
         """Give s, a and m, (N, 3, H, W) or a little larger, of surface, slopes and readings."""
@@ -241,7 +273,7 @@ class ResidualRefiner(nn.Module):
             parts.append(distance_planes(distance_mm, parts[0]))
         first = self.first(torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last))
         features = self.blocks(F.leaky_relu_(first, _LEAK))
-        return F.pixel_shuffle(self.gain * self.last(features).float(), self.fold)
+        return F.pixel_shuffle(self.last(features).float(), self.fold)
 
     def _noise_of_choice(self, own: Tensor, near: Tensor) -> Tensor:
         """Give n of its two inputs, (N, 1, H, W) or a little larger, standard normal but at the map's border."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from refiner.nets.blocks import is_reading
-from refiner.nets.refiner import CERTAIN
+from refiner.nets.refiner import CERTAIN, CERTAIN_AND_MORE
 
 Adversarial = Literal["cross_entropy", "sigmoid", "least_squares"]
 Psi = Literal["identity", "gradients", "local_mean"]
@@ -134,15 +134,17 @@ def choice_loss(costs: Tensor, opposite_costs: Tensor, choice: Tensor, noise: Te
     return ((costs - opposite_costs).detach() * noise * choice / 2).sum()
 
 
-def certainty_loss(choice: Tensor) -> Tensor:
-    """Score choices that noise no longer changes, mean max(|c| - 2.4, 0)^2.
+def certainty_loss(choice: Tensor, prior: Tensor) -> Tensor:
+    """Score choices that noise no longer changes, mean max(|c| - max(2.4, |prior| + 0.4), 0)^2.
 
     Nothing could be learnt of them any more: at 2.4 deviations 0.8 % are still tried the other way.
 
     Args:
         choice: (N, 1, H, W), m + prior, in standard deviations of the noise.
+        prior: (N, 1, H, W), see `refiner.nets.refiner.ResidualRefiner`.
     """
-    return (choice.abs() - CERTAIN).clamp(min=0).square().mean()
+    certain = (prior.abs() + CERTAIN_AND_MORE).clamp(min=CERTAIN)
+    return (choice.abs() - certain).clamp(min=0).square().mean()
 
 
 def offset_loss(refined: Tensor, synthetic: Tensor) -> Tensor:

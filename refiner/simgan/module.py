@@ -183,7 +183,7 @@ class SimGAN(L.LightningModule):
             opposite = self._judged(draw.opposite, _AUGMENT_REFINED, step)
             opposite_logits = self.discriminator(opposite, batch["synthetic_distance_mm"])
             pair = costs(draw.refined, logits), costs(draw.opposite, opposite_logits)
-        return choice_loss(*pair, draw.choice, draw.noise) + certainty_loss(draw.choice)
+        return choice_loss(*pair, draw.choice, draw.noise) + certainty_loss(draw.choice, draw.prior)
 
     def discriminator_losses(
         self, batch: UnpairedBatch, step: int, history: RefinedHistory | None

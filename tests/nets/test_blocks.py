@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from refiner.nets.blocks import ResidualBlock, detail_channels, extend_readings, is_reading
+from refiner.nets.blocks import ResidualBlock, detail_channels, extend_readings, is_reading, returned_light
 
 
 def brute_force_extension(depth, reach):
@@ -34,6 +34,27 @@ def test_detail_channels_by_hand():
 def test_slopes_are_between_readings_only():
     planes = detail_channels(torch.tensor([[0.0, 1.0, 0.0, 0.2]])[None, None], 2.0)
     torch.testing.assert_close(planes[0, 1], torch.tensor([[0.0, 0.0, 0.3799, 0.0]]), rtol=0, atol=1e-4)
+
+
+def test_returned_light_by_hand():
+    """A plane that falls away by 3 px of depth in 4 px across has a cosine of 4 / 5, in a map of any size."""
+    for size in (8, 16):
+        step = 0.75 * 2 / size  # network depth is in half cubes, of size / 2 px each
+        across = (torch.arange(size) * step - 0.7).expand(1, 1, size, size)
+        for plane in (across, across.mT):
+            light = returned_light(plane)
+            torch.testing.assert_close(light[..., 1:-1, 1:-1], torch.full((1, 1, size - 2, size - 2), 0.8))
+            assert light[0, 0, 0, 0].item() == pytest.approx(0.8 * 4 / 9)  # of nine pixels five are outside
+            assert light[0, 0, 0, 2].item() == pytest.approx(0.8 * 6 / 9)
+
+
+def test_light_of_a_finger_before_a_palm_is_its_own():
+    """Two walls that face the camera, one before the other: the step between them is neither's slope."""
+    depth = torch.zeros(1, 1, 8, 8)
+    depth[..., 4:] = 0.5
+    torch.testing.assert_close(returned_light(depth)[..., 1:-1, 1:-1], torch.ones(1, 1, 6, 6))
+    depth[..., 4:] = 1.0
+    assert returned_light(depth)[0, 0, 4, 2:6].tolist() == pytest.approx([1, 6 / 9, 3 / 9, 0])
 
 
 def test_residual_block_is_the_papers_formula():

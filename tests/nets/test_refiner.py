@@ -99,6 +99,39 @@ def test_a_draw_and_its_opposite_by_hand():
     assert (draw.choice[~possible] == 0).all()
 
 
+def test_what_sends_little_light_back_is_less_certain():
+    """A wall that faces the camera, light 1, and one that falls away as it goes across, light 1 / sqrt(2)."""
+    network = ResidualRefiner(8, 1, margin=1.0, light_margin=4.0)
+    wall = torch.zeros(1, 1, 16, 16)
+    noise = torch.zeros(network.noise_shape(1, 16, 16))
+    for depth, light in ((wall, 1.0), (wall + (torch.arange(16) - 8) / 8.5, (1 + (8 / 8.5) ** 2) ** -0.5)):
+        draw = network.draw(depth, noise)
+        inside = draw.choice[..., 1:-1, 1:-1]
+        torch.testing.assert_close(inside, torch.full_like(inside, -1 - 4 * (light - 0.4)))
+        assert torch.equal(draw.choice, draw.prior)
+    assert (network.draw(torch.ones(1, 1, 16, 16), noise).prior == 1).all()
+
+
+def test_what_faces_the_camera_is_never_lost_altogether():
+    network = ResidualRefiner(8, 1, margin=1.0, light_margin=4.0)
+    torch.nn.init.constant_(network.last.bias, 1e6)  # m without bound
+    draw = network.draw(torch.zeros(1, 1, 16, 16), torch.zeros(network.noise_shape(1, 16, 16)))
+    torch.testing.assert_close(draw.choice[..., 1:-1, 1:-1], torch.full((1, 1, 14, 14), (0.9 - 1.0) * 4))
+
+
+def test_choices_are_learnt_for_areas():
+    network = awake(ResidualRefiner(8, 1, choice_px=7, choice_gain=0.3))
+    single = ResidualRefiner(**(network.settings | {"choice_px": 1, "choice_gain": 1.0}))
+    single.load_state_dict(network.state_dict())
+    noise = torch.zeros(network.noise_shape(2, 16, 16))
+    depth = 0.1 * torch.rand(2, 1, 16, 16)
+    whole, each = (net.draw(depth, noise) for net in (network, single))
+    assert each.choice.std() > 0
+    torch.testing.assert_close(
+        (whole.choice - whole.prior)[..., 8, 8], 0.3 * (each.choice - each.prior)[..., 5:12, 5:12].mean(dim=(2, 3))
+    )
+
+
 def test_choices_that_are_certain_stand_when_the_network_is_used():
     network, x = ResidualRefiner(8, 1, margin=2.4), balls(3).repeat(100, 1, 1, 1)
     noise = torch.randn(network.noise_shape(300, 16, 16), generator=torch.Generator().manual_seed(0))

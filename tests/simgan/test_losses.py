@@ -161,7 +161,8 @@ def test_gradient_of_a_choice_against_its_closed_form():
 
 def test_certainty_by_hand():
     choice = torch.tensor([-4.4, -2.4, 0.0, 3.4]).view(1, 1, 2, 2)
-    assert certainty_loss(choice).item() == pytest.approx((4 + 1) / 4)
+    for prior, wanted in ((2.0, (4 + 1) / 4), (0.5, (4 + 1) / 4), (-3.0, (1 + 0) / 4)):  # certain from 2.4, 2.4, 3.4 on
+        assert certainty_loss(choice, torch.full_like(choice, prior)).item() == pytest.approx(wanted)
 
 
 def test_offset_by_hand():
