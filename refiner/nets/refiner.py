@@ -102,7 +102,7 @@ class ResidualRefiner(nn.Module):
 
         depth   d = clamp(extend(x) + max_shift tanh(s + (a + first_noise) f), -1, 1)
         choice  c = bounded mean(m) + prior(x) + n
-        prior   -margin - light_margin (light(x) - 0.4) at a reading of x, +margin elsewhere
+        prior   -margin - light_margin max(light(x) - 0.4, 0) at a reading of x, +margin elsewhere
         output  y = +1 where c > 0, else d
 
     A camera either measures a pixel or does not, so the choice is hard: a network that regressed holes would have to
@@ -245,7 +245,7 @@ class ResidualRefiner(nn.Module):
         prior = self.margin * (1 - 2 * reading)
         if self.light_margin > 0:
             planes.append(returned_light(depth))
-            prior = prior - self.light_margin * (planes[-1] - _DIM) * reading
+            prior = prior - self.light_margin * (planes[-1] - _DIM).clamp(min=0) * reading
         predicted = self._predict(torch.cat([*planes, reading], dim=1), for_depth, distance_mm)
         shift, spread, choice = predicted[..., :height, :width].split(1, 1)
         shift, spread = self.gain * shift, self.gain * spread
