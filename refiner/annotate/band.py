@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 from refiner.annotate.chain import Tree, place_joints, take_step, tangents, to_joints
 from refiner.annotate.costs import Terms, Weights, huber
 from refiner.annotate.equations import add_pairs, empty_sums, frame_sums, normal_equations, pair_cost
-from refiner.annotate.solve import LONGEST_STEP_MM, SOME, Solution
-from refiner.annotate.threads import map_frames
+from refiner.annotate.solve import LONGEST_STEP_MM, Solution
+from refiner.annotate.threads import map_ranges
 
 _LEAST_DAMPING, _GREATEST_DAMPING = 1e-6, 1e8
 
@@ -49,11 +49,7 @@ def _sequence_cost(
     out: NDArray[np.float64],
 ) -> None:
     """Write what each frame costs, with half of each way to its neighbours."""
-
-    def some(start: int) -> None:
-        _frame_costs(tree, terms, weights, start, min(start + SOME, len(joints)), joints, out)
-
-    map_frames(some, range(0, len(joints), SOME))
+    map_ranges(lambda start, stop: _frame_costs(tree, terms, weights, start, stop, joints, out), len(joints))
     _add_ways(weights, linked, joints, out)
 
 
@@ -121,11 +117,10 @@ def _sequence_equations(
     """Write the lower band (2 P, N P) of the curvature and the gradient (N P,) of a whole sequence."""
     band[:] = 0.0
 
-    def some(start: int) -> None:
-        stop = min(start + SOME, len(joints))
+    def some(start: int, stop: int) -> None:
         _some_equations(tree, terms, weights, linked, start, stop, joints, basis, band, vector)
 
-    map_frames(some, range(0, len(joints), SOME))
+    map_ranges(some, len(joints))
 
 
 @numba.njit(nogil=True, cache=True)

@@ -9,11 +9,8 @@ from numpy.typing import NDArray
 from refiner.annotate.chain import Tree, place_joints, take_step, tangents, to_joints
 from refiner.annotate.costs import Terms, Weights, depth_at
 from refiner.annotate.equations import add_pairs, empty_sums, frame_sums, normal_equations, pair_cost
-from refiner.annotate.threads import map_frames
+from refiner.annotate.threads import map_ranges
 from refiner.geometry.camera import project
-
-SOME = 16
-"""So many frames are one thread's work at a time."""
 
 LONGEST_STEP_MM = 15.0
 """No joint goes farther in a step: costs are not convex, and beyond a finger's width another finger begins."""
@@ -147,11 +144,10 @@ def solve_frames(
     """Solve every frame by itself, from the given start; arguments and end as for `descend`."""
     root_mm, directions, cost = root_mm.copy(), directions.copy(), np.empty(len(root_mm))
 
-    def descend_some(start: int) -> int:
-        some = start, min(start + SOME, len(root_mm))
-        return _descend_some(tree, terms, weights, *some, root_mm, directions, iterations, tolerance, cost)
+    def descend_some(start: int, stop: int) -> int:
+        return _descend_some(tree, terms, weights, start, stop, root_mm, directions, iterations, tolerance, cost)
 
-    tried = sum(map_frames(descend_some, range(0, len(root_mm), SOME)))
+    tried = sum(map_ranges(descend_some, len(root_mm)))
     return Solution(root_mm, directions, to_joints(tree, root_mm, directions), cost, tried)
 
 

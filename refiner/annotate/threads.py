@@ -9,6 +9,9 @@ Result = TypeVar("Result")
 
 MOST_THREADS = 4
 
+_SOME = 16
+"""So many frames of a range are one thread's work at a time."""
+
 
 def threads() -> int:
     """Give how many threads may work: as many as this process has cores, `MOST_THREADS` at most."""
@@ -19,3 +22,9 @@ def map_frames(function: Callable[..., Result], *rows: Iterable[object]) -> list
     """Call a function with each frame's values, and give its results in order; the first error is raised."""
     with ThreadPoolExecutor(threads()) as pool:
         return list(pool.map(function, *rows))
+
+
+def map_ranges(function: Callable[[int, int], Result], count: int) -> list[Result]:
+    """Call a function with the (start, stop) of ranges that make up `count` frames, and give its results in order."""
+    starts = range(0, count, _SOME)
+    return map_frames(function, starts, [min(start + _SOME, count) for start in starts])
