@@ -118,6 +118,8 @@ def _match(points, joints, vertices, triangles, joint_of_vertex, bone_out, share
             normals[v, i] /= length
             towards -= normals[v, i] * vertices[v, i]
         facing[v] = towards > 0.0
+    which = np.flatnonzero(facing)
+    front = vertices[which]
     palm = np.zeros(3)  # from the wrist to the middle of the knuckles
     for finger in range(1, 5):
         for i in range(3):
@@ -132,13 +134,12 @@ def _match(points, joints, vertices, triangles, joint_of_vertex, bone_out, share
         if along < -_BEHIND_WRIST_MM:
             continue
         best, least = -1, _FAR_MM**2
-        for v in range(len(vertices)):
-            if facing[v]:
-                square = 0.0
-                for i in range(3):
-                    square += (points[m, i] - vertices[v, i]) ** 2
-                if square < least:
-                    best, least = v, square
+        for v in range(len(front)):
+            square = 0.0
+            for i in range(3):
+                square += (points[m, i] - front[v, i]) ** 2
+            if square < least:
+                best, least = which[v], square
         if best < 0 or joint_of_vertex[best] < 0:
             continue
         joint = joint_of_vertex[best]

@@ -16,7 +16,7 @@ from refiner.annotate.chain import Tree, place_joints, take_step, tangents, to_j
 from refiner.annotate.costs import Terms, Weights, huber
 from refiner.annotate.equations import add_pairs, empty_sums, frame_sums, normal_equations, pair_cost
 from refiner.annotate.solve import LONGEST_STEP_MM, Solution
-from refiner.annotate.threads import map_ranges
+from refiner.threads import map_ranges
 
 _LEAST_DAMPING, _GREATEST_DAMPING = 1e-6, 1e8
 

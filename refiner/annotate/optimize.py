@@ -19,8 +19,8 @@ from refiner.annotate.labels import FrameLabels
 from refiner.annotate.sequence import DepthSequence
 from refiner.annotate.solve import Solution, depth_behind
 from refiner.annotate.surface import POINTS, seen_points, terms_of
-from refiner.annotate.threads import map_frames
 from refiner.geometry.camera import project
+from refiner.threads import map_frames
 
 OPTIMIZE_WEIGHTS = Weights(appearance=10.0, smooth_mm=4.0, smooth_knee=4.0, anchor_mm=2.0, points_mm=3.0)
 PLAIN_WEIGHTS = Weights(appearance=30.0, smooth_mm=8.0, smooth_knee=4.0)

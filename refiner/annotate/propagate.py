@@ -19,8 +19,8 @@ from refiner.annotate.sequence import DepthSequence
 from refiner.annotate.settle import Settler
 from refiner.annotate.solve import depth_behind, solve_frames
 from refiner.annotate.surface import terms_of
-from refiner.annotate.threads import map_frames
 from refiner.geometry.camera import project, unproject
+from refiner.threads import map_frames
 
 PROPAGATE_WEIGHTS = Weights(appearance=30.0, anchor_mm=6.0)
 REACH_PX = 8

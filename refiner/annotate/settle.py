@@ -19,7 +19,7 @@ from refiner.annotate.labels import FrameLabels
 from refiner.annotate.sequence import DepthSequence
 from refiner.annotate.solve import depth_behind, solve_frames
 from refiner.annotate.surface import POINTS, seen_points, terms_of
-from refiner.annotate.threads import map_frames
+from refiner.threads import map_frames
 
 SETTLE_WEIGHTS = Weights(anchor_mm=3.0, points_mm=3.0)
 _ROUNDS = 4

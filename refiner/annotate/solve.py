@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from refiner.annotate.chain import Tree, place_joints, take_step, tangents, to_joints
 from refiner.annotate.costs import Terms, Weights, depth_at
 from refiner.annotate.equations import add_pairs, empty_sums, frame_sums, normal_equations, pair_cost
-from refiner.annotate.threads import map_ranges
 from refiner.geometry.camera import project
+from refiner.threads import map_ranges
 
 LONGEST_STEP_MM = 15.0
 """No joint goes farther in a step: costs are not convex, and beyond a finger's width another finger begins."""

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from refiner.annotate.costs import OUTSIDE_STEPS, Terms
 from refiner.annotate.labels import FrameLabels
-from refiner.annotate.threads import map_frames
 from refiner.geometry.camera import unproject
+from refiner.threads import map_frames
 
 POINTS = 320
 """Places on the surface that are compared with the bones, of a frame."""

@@ -23,6 +23,7 @@ from refiner.hand.least_squares import fit_batch, reduce_shapes
 from refiner.hand.limits import HandPrior, pose_limits
 from refiner.hand.model import HandModel
 from refiner.hand.prior import THUMBS
+from refiner.threads import map_ranges
 
 Floats = NDArray[np.float64]
 
@@ -180,11 +181,17 @@ def _solve(problem: _Problem, shape: Floats, free: bool) -> _Hands:
 
 def _settle(problem: _Problem, hands: _Hands, free: bool) -> _Hands:
     model = problem.model
-    fit_batch(
-        hands.rotation, hands.wrist_mm, hands.angles, hands.shape, problem.joints_mm, problem.known, problem.side,
-        model.rest_joints, model.joint_directions, model.flat_frame, problem.low, problem.high, problem.active,
-        problem.precision, free, SOFT, ITERATIONS, hands.joints_mm, hands.cost,
-    )  # fmt: skip
+
+    def some(start: int, stop: int) -> None:
+        at = slice(start, stop)
+        fit_batch(
+            hands.rotation[at], hands.wrist_mm[at], hands.angles[at], hands.shape[at], problem.joints_mm[at],
+            problem.known[at], problem.side[at], model.rest_joints, model.joint_directions, model.flat_frame,
+            problem.low, problem.high, problem.active, problem.precision, free, SOFT, ITERATIONS,
+            hands.joints_mm[at], hands.cost[at],
+        )  # fmt: skip
+
+    map_ranges(some, len(hands.cost))
     return hands
 
 

@@ -26,5 +26,7 @@ def map_frames(function: Callable[..., Result], *rows: Iterable[object]) -> list
 
 def map_ranges(function: Callable[[int, int], Result], count: int) -> list[Result]:
     """Call a function with the (start, stop) of ranges that make up `count` frames, and give its results in order."""
+    if 0 < count <= _SOME:
+        return [function(0, count)]  # a pool would take longer than the work
     starts = range(0, count, _SOME)
     return map_frames(function, starts, [min(start + _SOME, count) for start in starts])
