@@ -78,7 +78,7 @@ def descend(tree, terms, weights, n, root_mm, directions, iterations, tolerance)
         root_mm: (3,), start and result.
         directions: (J, 3), likewise.
         iterations: Steps tried at most.
-        tolerance: It ends where a step lowers the cost by less than this share of it (plus 1).
+        tolerance: It ends where a step lowers the cost by less than this share of it (plus 1), or should.
     """
     count, size = len(directions), 3 + 2 * (len(directions) - 1)
     joints, trial = np.empty((count, 3)), np.empty((count, 3))
@@ -95,11 +95,14 @@ def descend(tree, terms, weights, n, root_mm, directions, iterations, tolerance)
             normal_equations(tree, basis, gradient, hessian, bones, matrix, vector)
             add_pairs(tree, terms, weights, n, joints, basis, matrix, vector)
             fresh = False
-        better = False
+        better = done = False
         if _solve_small(matrix, vector, damping, step):
-            longest = 0.0
+            longest = hoped = 0.0
             for i in range(size):
                 longest = max(longest, abs(step[i]))
+                # What the step would gain, were the cost as its equations say.
+                hoped += 0.5 * step[i] * (damping * step[i] - vector[i])
+            done = hoped < tolerance * (cost + 1.0)
             if longest > LONGEST_STEP_MM:
                 step *= LONGEST_STEP_MM / longest
             take_step(tree, root_mm, directions, basis, step, root_new, directions_new)
@@ -109,17 +112,15 @@ def descend(tree, terms, weights, n, root_mm, directions, iterations, tolerance)
             )
             better = new < cost
         if better:
-            gain = cost - new
+            done = done or cost - new < tolerance * (new + 1.0)
             cost, fresh, growth = new, True, 4.0
             root_mm[:], directions[:], joints[:] = root_new, directions_new, trial
             damping = max(damping / 5.0, 1e-6)
-            if gain < tolerance * (cost + 1.0):
-                break
         else:
             damping *= growth
             growth *= 2.0
-            if damping > 1e8:
-                break
+        if done or damping > 1e8:
+            break
     return cost, tried
 
 

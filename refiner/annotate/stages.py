@@ -153,7 +153,8 @@ def _optimize(case: Case) -> StageResult:
         numbers = {name: values.copy() for name, values in result.numbers.items()}
     iterations = 0
     if len(at):
-        steps, done = ITERATIONS * (ROUNDS if anatomy is not None else 1), [0]
+        runs = int((~sequence.linked[at]).sum())
+        steps, done = ITERATIONS * (ROUNDS if anatomy is not None else 1) * runs, [0]
 
         def on_iteration(tried: int, cost: float) -> bool:  # noqa: ARG001
             done[0] += 1

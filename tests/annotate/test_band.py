@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from solver_cases import ONE_BONE, bumpy, clicked, flat, jacobian_of
 
-from refiner.annotate.band import _sequence_cost, _sequence_equations, solve_sequence
+from refiner.annotate.band import _run_cost, _run_equations, solve_sequence
 from refiner.annotate.chain import tangents, to_directions, to_joints, tree_of
 from refiner.annotate.costs import Weights
 from refiner.annotate.equations import add_pairs, empty_sums, frame_sums, normal_equations
@@ -12,16 +12,17 @@ from refiner.annotate.surface import terms_of
 from refiner.hand.skeleton import HAND21
 
 
-def test_the_band_of_a_sequence_equals_a_dense_matrix():
-    frames = 3
+def test_the_bands_of_runs_equal_a_dense_matrix():
+    frames = 3  # with a break before the last
     tree, terms, weights, root, directions = bumpy(frames)
-    linked = np.array([False, True, False])  # a break before the last
     joints = to_joints(tree, root, directions)
     basis = np.empty((frames, 21, 2, 3))
     for n in range(frames):
         tangents(directions[n], basis[n])
-    band, vector = np.empty((86, frames * 43)), np.empty(frames * 43)
-    _sequence_equations(tree, terms, weights, linked, joints, basis, band, vector)
+    band, vector = np.empty((86, frames * 43), order="F"), np.empty(frames * 43)
+    for run, columns in ((slice(0, 2), slice(0, 86)), (slice(2, 3), slice(86, 129))):
+        where = run.start, joints[run], basis[run]
+        _run_equations(tree, terms, weights, *where, band[:, columns], vector[columns])
     dense = np.zeros((frames * 43, frames * 43))
     wanted = np.zeros(frames * 43)
     jacobian = [jacobian_of(tree, basis[n]) for n in range(frames)]
@@ -119,7 +120,7 @@ def test_a_sequence_never_ends_worse_and_keeps_lengths():
     linked = np.array([False, True, True, True])
     start = to_joints(tree, root, directions)
     before = np.empty(4)
-    _sequence_cost(tree, terms, weights, linked, start, before)
+    _run_cost(tree, terms, weights, 0, start, before)
     seen = []
     solution = solve_sequence(
         tree, terms, weights, linked, root, directions, on_iteration=lambda n, cost: seen.append(cost) or n >= 3
