@@ -127,10 +127,12 @@ class Case:
             )
         return result
 
-    def earlier(self, stage: str, keys: NDArray[np.uint64]) -> tuple[NDArray[np.bool_], StageResult | None]:
-        """Give which frames (N,) an earlier result of a stage holds already, and the result."""
+    def earlier(
+        self, stage: str, keys: NDArray[np.uint64], name: str = "key"
+    ) -> tuple[NDArray[np.bool_], StageResult | None]:
+        """Give which frames (N,) an earlier result of a stage holds already, by its keys of a name, and the result."""
         result = self.session.result(stage)
-        return unchanged(keys, None if result is None else result.numbers.get("key")), result
+        return unchanged(keys, None if result is None else result.numbers.get(name)), result
 
     def known_hand(self, lifted: StageResult | None) -> Anatomy | None:
         """Give the hand that a lift found, as long as it stands for the labels there are."""

@@ -1,7 +1,8 @@
 """What each frame's result was made from, as one number, so that a correction is followed only as far as it reaches.
 
 A labelled frame is made from its labels, the bone lengths and the options; any other from the frame it starts from and
-the reference most like it, and so on back to labels. Two equal numbers mean: nothing of this has changed.
+the reference most like it, and so on back to labels, and then from its neighbours as far as the next labelled frames.
+Two equal numbers mean: nothing of this has changed.
 """
 
 import hashlib
@@ -40,15 +41,30 @@ def propagate_keys(
     return keys
 
 
+def sweep_keys(
+    propagated: NDArray[np.uint64], labelled: NDArray[np.bool_], starts: NDArray[np.bool_]
+) -> NDArray[np.uint64]:
+    """Give one key (N,) to all frames between two labelled frames or breaks, who are tried from one another."""
+    keys, edge = propagated.copy(), starts | labelled
+    edge[1:] |= labelled[:-1]
+    gap = np.cumsum(edge)
+    for number in np.unique(gap[~labelled]):
+        at = np.flatnonzero(gap == number)
+        first, after = at[0] - (not starts[at[0]] and at[0] > 0), at[-1] + 1
+        after += after < len(keys) and not starts[after]
+        keys[at] = key_of("sweep", [int(key) for key in propagated[first:after]])
+    return keys
+
+
 def optimize_keys(
-    propagated: NDArray[np.uint64], nearest: NDArray[np.int64], starts: NDArray[np.bool_], common: object
+    swept: NDArray[np.uint64], nearest: NDArray[np.int64], starts: NDArray[np.bool_], common: object
 ) -> NDArray[np.uint64]:
     """Give one key (N,) to all frames from one break to the next, whose joints hang together."""
     run = np.cumsum(starts)
     keys = np.zeros(len(run), dtype=np.uint64)
     for number in np.unique(run):
         at = np.flatnonzero(run == number)
-        parts = [(int(propagated[n]), int(propagated[nearest[n]])) for n in at]
+        parts = [(int(swept[n]), int(swept[nearest[n]])) for n in at]
         keys[at] = key_of("optimize", parts, common)
     return keys
 

@@ -38,7 +38,9 @@ class Propagated:
         flowed_mm: (N, J, 3), the start that flow gave, bone lengths not kept.
         neighbour: (N,) the frame that each was solved from; itself at references.
         cost: (N,), 0 at references.
-        unlike: (N, J) 1 - NCC at the solution, 0 at references.
+        unlike: (N, J) 1 - NCC before the sweeps, 0 at references.
+        unswept_mm: (N, J, 3) before the sweeps, what other frames were solved from.
+        unswept_cost: (N,) likewise.
     """
 
     joints_mm: NDArray[np.float64]
@@ -47,6 +49,8 @@ class Propagated:
     neighbour: NDArray[np.int64]
     cost: NDArray[np.float64]
     unlike: NDArray[np.float64]
+    unswept_mm: NDArray[np.float64]
+    unswept_cost: NDArray[np.float64]
 
 
 def propagate(
@@ -59,7 +63,7 @@ def propagate(
     offset_mm: NDArray[np.float64],
     settler: Settler | None = None,
     weights: Weights = PROPAGATE_WEIGHTS,
-    earlier: tuple[NDArray[np.bool_], "Propagated"] | None = None,
+    earlier: tuple[NDArray[np.bool_], NDArray[np.bool_], "Propagated"] | None = None,
     reach_px: int = REACH_PX,
     on_frames: Callable[[int], object] | None = None,
 ) -> Propagated:
@@ -76,26 +80,22 @@ def propagate(
         offset_mm: (J,) depth of each joint below the surface.
         settler: Lays the hand upon each frame, where its shape is known (skeleton `hand21`).
         weights: Of the terms.
-        earlier: Frames (N,) that stay as they were found before, and what was found.
+        earlier: Frames (N,) that stay as they were before the sweeps, those that stay after them, and what was found.
         reach_px: Half the window in which likeness is looked for, around where the flow leads.
-        on_frames: Is given how many more are solved, now and then.
+        on_frames: Is given how many more are solved or swept, now and then.
     """
     frames, joints = len(sequence), len(offset_mm)
     solved, flowed = np.full((frames, joints, 3), np.nan), np.full((frames, joints, 3), np.nan)
     cost, unlike, neighbour = np.full(frames, np.nan), np.zeros((frames, joints)), np.arange(frames)
-    stays = np.zeros(frames, dtype=bool)
+    stays, rests = np.zeros(frames, dtype=bool), np.zeros(frames, dtype=bool)
     if earlier is not None:
-        stays, before = earlier
-        for array, old in ((solved, before.joints_mm), (flowed, before.flowed_mm), (cost, before.cost)):
+        stays, rests, before = earlier
+        for array, old in ((solved, before.unswept_mm), (flowed, before.flowed_mm), (cost, before.unswept_cost)):
             array[stays] = old[stays]
         unlike[stays], neighbour[stays] = before.unlike[stays], before.neighbour[stays]
-        if settler is not None:
-            settler.cost[stays] = cost[stays]
-    stays[references] = True
+    stays[references] = rests[references] = True
     solved[references] = flowed[references] = reference_mm
     cost[references] = unlike[references] = 0.0
-    if settler is not None:
-        settler.cost[references] = np.inf
     relative = solved[nearest] - sequence.centre_mm[nearest, None]
     copied = relative + sequence.centre_mm[:, None]
     from_frame = np.arange(frames)
@@ -109,23 +109,26 @@ def propagate(
         solved[some], cost[some], flowed[some] = solution.joints_mm[best], solution.cost[best], moved
         neighbour[some] = sources
         if settler is not None:
-
-            def others_mm(frame: int) -> list[NDArray[np.float64]]:
-                beside = [n for n in (frame - 1, frame + 1) if 0 <= n < frames and sequence.linked[max(n, frame)]]
-                known = [int(n) for n in (nearest[frame], *beside) if np.isfinite(cost[n]) and n != neighbour[frame]]
-                return [settler.moved(solved[n], n, frame) for n in known]
-
-            solved[some] = settler.settle(some, solved[some], others_mm)
+            starts = solved[some], settler.moved(solved, nearest[some], some)
+            for start in starts:
+                settler.settle(some, solved, start)
             cost[some] = settler.cost[some]
+        solved[some] = solved[some].astype(np.float32)  # as it is kept: solved from again, it gives the same
         for i, frame in enumerate(some):
             uv_px = project(solved[frame], sequence.camera[frame])
             unlike[frame] = window_values(windows[i], middles[i], uv_px)
         if on_frames is not None:
             on_frames(len(some))
+    unswept, unswept_cost = solved.copy(), cost.copy()
     if settler is not None:
-        settler.sweep(solved, stays)
-        cost = np.where(np.isfinite(settler.cost), settler.cost, 0.0)
-    return Propagated(solved, copied, flowed, neighbour, cost, unlike)
+        settler.cost[:] = cost
+        if earlier is not None:
+            solved[rests], settler.cost[rests] = before.joints_mm[rests], before.cost[rests]
+        solved[references] = reference_mm
+        settler.sweep(solved, rests, on_frames)
+        cost = settler.cost.copy()
+        cost[references] = 0.0
+    return Propagated(solved, copied, flowed, neighbour, cost, unlike, unswept, unswept_cost)
 
 
 def waves(
@@ -173,8 +176,8 @@ def _begin(
     ])  # fmt: skip
     z = np.where(visible & (over > 0), over + behind, moved[..., 2])
     flowed = np.stack([unproject(uv_px[i], z[i], terms.camera[i]) for i in range(len(some))])
-    pairs = zip(image, uv_px, example, example_uv_px, strict=True)
-    windows, middles = (np.stack(part) for part in zip(*(unlike_windows(*p, reach_px) for p in pairs), strict=True))
+    found = map_frames(unlike_windows, image, uv_px, example, example_uv_px, [reach_px] * len(some))
+    windows, middles = (np.stack(part) for part in zip(*found, strict=True))
     # A finger seen from one side is as deep there in the next frame.
     own = np.where(visible, np.clip(behind, 0.3 * offset_mm, None), offset_mm)
     terms = terms._replace(visible=visible, offset_mm=own, unlike=windows, unlike_uv_px=middles, anchor_mm=flowed)

@@ -2,11 +2,11 @@
 
 A solution that is like its neighbour keeps the neighbour's fault. How well the hand's skin lies upon a frame's own
 readings does not depend on any other frame, and is lower at the true pose in nearly every frame that went astray. So
-the cheapest of several starts is taken: the neighbour's pose moved by the flow, the frames before and after, the
-reference most like it.
+the cheapest of several starts is taken: the neighbour's pose moved by the flow, the reference most like the frame, and,
+in a sweep forwards and one backwards, the frames before and after.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -23,8 +23,6 @@ from refiner.threads import map_frames
 
 SETTLE_WEIGHTS = Weights(anchor_mm=3.0, points_mm=3.0)
 _ROUNDS = 4
-_DOUBT = 1.5
-"""Frames that cost so many times the median of those before are tried from more starts."""
 
 
 class Settler:
@@ -42,39 +40,17 @@ class Settler:
         self._offset_mm, self._weights = offset_mm, weights
         self.cost = np.full(len(sequence), np.inf)
 
-    def is_doubtful(self, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Say which frames cost much more than most."""
-        known = self.cost[np.isfinite(self.cost)]
-        limit = _DOUBT * float(np.median(known)) if len(known) else np.inf
-        return self.cost[frames] > limit
-
-    def settle(
-        self,
-        frames: NDArray[np.int64],
-        start_mm: NDArray[np.float64],
-        others_mm: Callable[[int], Sequence[NDArray[np.float64]]] | None = None,
-    ) -> NDArray[np.float64]:
-        """Lay the hand upon some frames.
+    def settle(self, frames: NDArray[np.int64], joints_mm: NDArray[np.float64], start_mm: NDArray[np.float64]) -> None:
+        """Lay the hand upon some frames, and keep what is cheaper than before: their rows and costs are overwritten.
 
         Args:
             frames: (B,) which.
+            joints_mm: (N, J, 3) of all frames.
             start_mm: (B, J, 3) where to start.
-            others_mm: Gives more starts (J, 3) of a frame, for one that is doubtful after the first.
-
-        Returns:
-            (B, J, 3), of each the cheapest; `cost` is set.
         """
-        best, self.cost[frames] = self._lay(frames, start_mm)
-        doubtful = np.flatnonzero(self.is_doubtful(frames)) if others_mm is not None else np.zeros(0, dtype=np.int64)
-        more = {int(i): others_mm(int(frames[i])) for i in doubtful} if others_mm is not None else {}
-        for turn in range(max(map(len, more.values()), default=0)):
-            again = np.flatnonzero(self.is_doubtful(frames))
-            again = np.array([i for i in again if turn < len(more.get(int(i), ()))], dtype=np.int64)
-            if len(again):
-                found, cost = self._lay(frames[again], np.stack([more[int(i)][turn] for i in again]))
-                cheaper = cost < self.cost[frames[again]]
-                best[again[cheaper]], self.cost[frames[again[cheaper]]] = found[cheaper], cost[cheaper]
-        return best
+        found, cost = self._lay(frames, start_mm)
+        cheaper = cost < self.cost[frames]
+        joints_mm[frames[cheaper]], self.cost[frames[cheaper]] = found[cheaper], cost[cheaper]
 
     def settle_labelled(
         self, frames: NDArray[np.int64], clicks: Sequence[FrameLabels], start_mm: NDArray[np.float64]
@@ -82,29 +58,31 @@ class Settler:
         """Lay the hand upon frames that a person labelled; joints (B, J, 3) and costs (B,), clicks among them."""
         return self._lay(frames, start_mm, clicks)
 
-    def sweep(self, joints_mm: NDArray[np.float64], fixed: NDArray[np.bool_]) -> None:
-        """Try doubtful frames from the frames before and after them, forwards and backwards; in place.
+    def sweep(
+        self,
+        joints_mm: NDArray[np.float64],
+        fixed: NDArray[np.bool_],
+        on_frames: Callable[[int], object] | None = None,
+    ) -> None:
+        """Try frames from the frames before and after them, forwards and backwards; rows are overwritten.
 
         Args:
             joints_mm: (N, J, 3) of all frames.
-            fixed: (N,) frames that stay.
+            fixed: (N,) frames that stay, whose neighbours are tried first.
+            on_frames: Is given how many more were tried, now and then.
         """
-        linked, frames = self._sequence.linked, len(joints_mm)
-        for step, order in ((-1, range(frames)), (1, range(frames - 1, -1, -1))):
-            for frame in order:
-                other = frame + step
-                if fixed[frame] or not 0 <= other < frames or not linked[max(frame, other)]:
-                    continue
-                one = np.array([frame])
-                if self.is_doubtful(one)[0]:
-                    start = self.moved(joints_mm[other], other, frame)
-                    found, cost = self._lay(one, start[None])
-                    if cost[0] < self.cost[frame]:
-                        joints_mm[frame], self.cost[frame] = found[0], cost[0]
+        for step in (-1, 1):
+            for frames in steps_from(fixed, self._sequence.linked, step):
+                self.settle(frames, joints_mm, self.moved(joints_mm, frames + step, frames))
+                if on_frames is not None:
+                    on_frames(len(frames))
 
-    def moved(self, joints_mm: NDArray[np.float64], source: int, frame: int) -> NDArray[np.float64]:
-        """Give a frame's joints (J, 3) as they would lie in the cube of another."""
-        return joints_mm + self._sequence.centre_mm[frame] - self._sequence.centre_mm[source]
+    def moved(
+        self, joints_mm: NDArray[np.float64], sources: NDArray[np.int64], frames: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Give the joints (B, J, 3) of some of all frames (N, J, 3) as they would lie in the cubes of others."""
+        centre_mm = self._sequence.centre_mm
+        return joints_mm[sources] + (centre_mm[frames] - centre_mm[sources])[:, None]
 
     def _lay(
         self,
@@ -127,3 +105,21 @@ class Settler:
             solution = solve_frames(self._tree, terms, self._weights, *starts, iterations=15, tolerance=1e-3)
             joints_mm, cost = solution.joints_mm, solution.cost
         return joints_mm, cost
+
+
+def steps_from(fixed: NDArray[np.bool_], linked: NDArray[np.bool_], step: int) -> Iterator[NDArray[np.int64]]:
+    """Give the frames one step after a fixed one or the first of a run, then those two steps after it, and so on.
+
+    Args:
+        fixed: (N,).
+        linked: (N,) whether a frame follows the one before it.
+        step: -1 where a frame follows the one before it, 1 where the one after it.
+    """
+    frames = len(fixed)
+    steps = np.zeros(frames, dtype=np.int64)
+    for frame in range(frames) if step < 0 else range(frames - 1, -1, -1):
+        other = frame + step
+        if not fixed[frame] and 0 <= other < frames and linked[max(frame, other)]:
+            steps[frame] = steps[other] + 1
+    for count in range(1, int(steps.max(initial=0)) + 1):
+        yield np.flatnonzero(steps == count)

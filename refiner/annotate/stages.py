@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from refiner.annotate.anatomy import Anatomy
 from refiner.annotate.case import LEAST_HANDS, Case, OnProgress, Options
-from refiner.annotate.changes import lift_keys, optimize_keys, propagate_keys
+from refiner.annotate.changes import lift_keys, optimize_keys, propagate_keys, sweep_keys
 from refiner.annotate.conflicts import conflicts_of
 from refiner.annotate.costs import Weights
 from refiner.annotate.evidence import evidence
@@ -113,28 +113,34 @@ def _propagate(case: Case) -> StageResult:
     distances, nearest = case.likeness()
     order = propagation_order(distances, at.tolist())
     keys = propagate_keys(lifted.numbers["key"], order, nearest, case.common)
-    stays, result = case.earlier("propagate", keys)
+    labelled = np.isin(np.arange(len(keys)), at)
+    swept = sweep_keys(keys, labelled, case.sequence.starts)
+    stays, result = case.earlier("propagate", keys, "unswept_key")
+    rests, _ = case.earlier("propagate", swept)
     weights = PROPAGATE_WEIGHTS
     if case.options.exact_paper:
         weights = weights._replace(depth_mm=0.0, pull_mm=0.0, outside_px=0.0, anchor_mm=0.0)
-    anew, done = len(case.sequence) - int(stays.sum() + (~stays[at]).sum()), [0]
+    anew, done = int((~stays & ~labelled).sum()), [0]
+    steps = anew + (0 if settler is None else 2 * int((~rests & ~labelled).sum()))
 
     def on_frames(count: int) -> None:
         done[0] += count
-        case.on_progress("propagate", done[0], anew)
+        case.on_progress("propagate", done[0], steps)
 
     found = propagate(
         case.tree, case.sequence, at, lifted.joints_mm[at].astype(np.float64), order, nearest, case.offset_mm, settler,
-        weights, None if result is None else (stays, _propagated(result)), on_frames=on_frames,
+        weights, None if result is None else (stays, rests, _propagated(result)), on_frames=on_frames,
     )  # fmt: skip
-    numbers: Numbers = {"cost": found.cost, "key": keys, "unlike": found.unlike, "neighbour": found.neighbour}
+    case.on_progress("propagate", steps, steps)
+    numbers: Numbers = {"cost": found.cost, "key": swept, "unlike": found.unlike, "neighbour": found.neighbour}
     numbers |= {"copied_mm": found.copied_mm.astype(np.float32), "flowed_mm": found.flowed_mm.astype(np.float32)}
-    return _result("propagate", found.joints_mm, numbers, anew)
+    numbers |= {"unswept_mm": found.unswept_mm.astype(np.float32), "unswept_cost": found.unswept_cost}
+    return _result("propagate", found.joints_mm, {**numbers, "unswept_key": keys}, anew)
 
 
 def _propagated(result: StageResult) -> Propagated:
-    numbers, names = result.numbers, ("copied_mm", "flowed_mm", "neighbour", "cost", "unlike")
-    return Propagated(result.joints_mm.astype(np.float64), *(numbers[name] for name in names))
+    names = ("copied_mm", "flowed_mm", "neighbour", "cost", "unlike", "unswept_mm", "unswept_cost")
+    return Propagated(result.joints_mm.astype(np.float64), *(result.numbers[name] for name in names))
 
 
 def _optimize(case: Case) -> StageResult:

@@ -11,7 +11,7 @@ from refiner.annotate.descriptors import cosine_distances, hog
 from refiner.annotate.optimize import optimize
 from refiner.annotate.propagate import propagate
 from refiner.annotate.select import nearest_references, propagation_order
-from refiner.annotate.settle import Settler
+from refiner.annotate.settle import Settler, steps_from
 from refiner.annotate.surface import seen_points, terms_of
 from refiner.hand.model import load_hand, pose_hands
 from refiner.hand.skeleton import HAND21
@@ -52,7 +52,8 @@ def test_references_stay_and_bones_are_exact(case, propagated):
         assert (result.neighbour[REFERENCES] == REFERENCES).all()
         others = np.setdiff1d(np.arange(len(joints)), REFERENCES)
         lengths = HAND21.bone_lengths(result.joints_mm[others])[:, 1:]
-        np.testing.assert_allclose(lengths, np.tile(tree.length_mm[1:], (len(others), 1)), rtol=1e-9)
+        # Rows are rounded as they are kept, at 700 mm from the camera to 0.00003 mm.
+        np.testing.assert_allclose(lengths, np.tile(tree.length_mm[1:], (len(others), 1)), atol=2e-4)
         assert (result.cost[others] > 0).all()
 
 
@@ -80,10 +81,47 @@ def test_a_settled_frame_comes_back_from_a_wrong_start(case):
     sequence, joints, _, tree, _, _, anatomy = case
     settler = Settler(tree, sequence, anatomy, offsets())
     start = joints[5] + np.random.default_rng(0).normal(0, 4, (21, 3)) + np.array([5, -4, 6])
-    found = settler.settle(np.array([5]), start[None])[0]
-    assert error_mm(found, joints[5]) < 0.6 * error_mm(start, joints[5])
+    found = joints.copy()
+    settler.settle(np.array([5]), found, start[None])
+    assert error_mm(found[5], joints[5]) < 0.6 * error_mm(start, joints[5])
+    np.testing.assert_array_equal(np.delete(found, 5, axis=0), np.delete(joints, 5, axis=0))
     assert np.isfinite(settler.cost[5])
     assert np.isinf(settler.cost[6])
+
+
+def test_a_dearer_solution_is_not_taken(case):
+    sequence, joints, _, tree, _, _, anatomy = case
+    settler = Settler(tree, sequence, anatomy, offsets())
+    settler.cost[5] = 0.0
+    found = joints.copy()
+    settler.settle(np.array([5]), found, joints[5][None] + 8.0)
+    np.testing.assert_array_equal(found, joints)
+    assert settler.cost[5] == 0.0
+
+
+def test_a_sweep_mends_a_frame_between_two_good_ones(case):
+    sequence, joints, _, tree, _, _, anatomy = case
+    settler = Settler(tree, sequence, anatomy, offsets())
+    found, everywhere, counts = joints.copy(), np.arange(len(joints)), []
+    settler.settle(everywhere, found, joints)
+    good = found.copy()
+    found[5] += np.array([0, 25, 0])  # a finger's width and more to the side
+    settler.cost[5] = 1e9
+    fixed = np.isin(everywhere, (4, 6))
+    settler.sweep(found, fixed, counts.append)
+    assert error_mm(found[5], joints[5]) < error_mm(good[5], joints[5]) + 1.5
+    np.testing.assert_array_equal(found[[4, 6]], good[[4, 6]])
+    assert sum(counts) == 2 * (len(joints) - 2) - 2  # the first has none before it, the last none after
+
+
+def test_frames_are_swept_in_steps_from_fixed_ones():
+    fixed = np.array([False, True, False, False, False, True, False, False])
+    linked = np.array([False, True, True, True, True, True, True, False])  # a break before the last
+    forwards = [list(frames) for frames in steps_from(fixed, linked, -1)]
+    assert forwards == [[2, 6], [3], [4]]  # the first of a run has none before it
+    backwards = [list(frames) for frames in steps_from(fixed, linked, 1)]
+    assert backwards == [[0, 4], [3], [2]]  # the last of a run none after it
+    assert list(steps_from(np.ones(3, dtype=bool), np.ones(3, dtype=bool), 1)) == []
 
 
 def test_the_side_is_found():
