@@ -6,6 +6,8 @@ Every row and seed is one job with a json of its own in OUT; what is there is no
 `experiments.annotation_sequence`: a tenth of the frames is labelled by a simulated annotator, with exact clicks or
 with clicks that stray by one pixel (2 mm on the hand). The sequences are rendered with the hand model that the solver
 may lay upon them, so that rows without it (`no_hand_model`) and the published objective (`exact_paper`) stand beside.
+After some rows is measured the annotator corrects what is too far off, until nothing is (see
+`refiner.annotate.corrections`); the row's errors are those from before.
 """
 
 import argparse
@@ -23,13 +25,14 @@ import numpy as np
 from experiments import annotation_sequence
 from refiner.annotate.case import Options
 from refiner.annotate.chain import tree_of
+from refiner.annotate.corrections import Measure, correct, corrections
 from refiner.annotate.costs import Weights
 from refiner.annotate.evaluate import evaluate
 from refiner.annotate.lift import LIFT_WEIGHTS, lift
 from refiner.annotate.likeness import distances_of
 from refiner.annotate.select import equally_spaced, select_references
 from refiner.annotate.session import Session
-from refiner.annotate.simulate import corrections, labels_of_truth
+from refiner.annotate.simulate import labels_of_truth
 from refiner.annotate.stages import solve
 from refiner.annotate.surface import terms_of
 from refiner.annotate.truth import bones_of_store, surface_offset_mm
@@ -47,6 +50,8 @@ class Row:
         choice: How they are chosen: codes, hog, or equal.
         options: Of the solver.
         all_seeds: Whether it is done for every seed, or the first alone.
+        correct: Which joints a person moves after the first solve, until none is left: those off in the image, as the
+            authors count, or in space; nothing is corrected without.
     """
 
     noise_px: float = 0.0
@@ -54,17 +59,22 @@ class Row:
     choice: str = "codes"
     options: Options = field(default_factory=Options)
     all_seeds: bool = True
+    correct: Measure | None = None
 
 
 ROWS: dict[str, Row] = {
-    "exact_clicks": Row(),
-    "noisy_clicks": Row(noise_px=1.0),
-    "equally_spaced": Row(choice="equal"),
+    "exact_clicks": Row(correct="image"),
+    "noisy_clicks": Row(noise_px=1.0, correct="image"),
+    "equally_spaced": Row(choice="equal", correct="image"),
+    "corrected_in_space": Row(correct="space"),
     "hog": Row(choice="hog", options=Options(descriptor="hog")),
     "no_hand_model": Row(options=Options(hand_model=False)),
     "exact_paper": Row(options=Options(exact_paper=True), all_seeds=False),
     **{f"budget_{percent}": Row(budget=percent / 100, all_seeds=False) for percent in (1, 2, 3, 5)},
 }
+
+MOST_ROUNDS = 20
+"""Of corrections: a person would have given up."""
 
 LIFTS: dict[str, tuple[Weights, bool]] = {
     "clicks_and_lengths": (LIFT_WEIGHTS._replace(depth_mm=0.0, pull_mm=0.0, outside_px=0.0), False),
@@ -98,15 +108,31 @@ def annotated(session: Session, truth: DepthStore, row: Row, seed: int) -> dict[
     found = evaluate(session, truth)
     last = session.result("optimize")
     assert last is not None  # it was solved above
-    counted = corrections(last.joints_mm, truth.read("joints_mm"), frames)
+    left = corrections(last.joints_mm, truth.read("joints_mm"), frames)
     seconds = {stage: session.result(stage).info["seconds"] for stage in found["stages"]}  # pyright: ignore
     return {
         **found,
         "lift_ablation": ablation(truth, labels),
-        "corrected_17_mm": counted.far / counted.joints,
-        "corrected_10_mm": counted.near / counted.joints,
+        "beyond_17_mm": left.far / left.joints,
+        "beyond_17_mm_in_image": left.far_in_image / left.joints,
+        "beyond_10_mm": left.near / left.joints,
+        "corrected": None if row.correct is None else corrected(session, truth, row, row.correct, seed),
         "seconds": {"describe": described, **seconds},
         "ms_per_frame": 1000 * sum(seconds.values()) / len(truth),
+    }
+
+
+def corrected(session: Session, truth: DepthStore, row: Row, measure: Measure, seed: int) -> dict[str, Any]:
+    """Correct a solved session until nothing is left to correct, and count what was moved."""
+    rounds = list(correct(session, truth, MOST_ROUNDS, row.noise_px, seed, row.options, measure))
+    last = rounds[-1]
+    return {
+        "joints": last.joints,
+        "joints_share": last.joints / last.left.joints,
+        "frames": last.frames,
+        "rounds": len(rounds) - 1,
+        "frames_left": len(last.left.frames),
+        "beyond_17_mm_after": last.left.far / last.left.joints,
     }
 
 
@@ -156,10 +182,13 @@ def summary(results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
             "per_frame_mm": over([s["propagate"]["mean_mm"] for s in stages]),
             "global_mm": over([s["optimize"]["mean_mm"] for s in stages]),
             "global_median_mm": over([s["optimize"]["median_mm"] for s in stages]),
-            "corrected_17_mm": over([run["corrected_17_mm"] for run in runs]),
+            **{part: over([run[part] for run in runs]) for part in ("beyond_17_mm", "beyond_17_mm_in_image")},
             "ms_per_frame": over([run["ms_per_frame"] for run in runs]),
             "optimize_ms_per_frame": over([1000 * r["seconds"]["optimize"] / r["frames"] for r in runs]),
         }
+        if all(run["corrected"] for run in runs):
+            counts = ("joints", "joints_share", "frames", "rounds", "frames_left", "beyond_17_mm_after")
+            table[name]["corrected"] = {part: over([run["corrected"][part] for run in runs]) for part in counts}
     return table
 
 

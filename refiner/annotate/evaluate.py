@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.annotate.corrections import FAR_MM, NEAR_MM
 from refiner.annotate.results import STAGES
 from refiner.annotate.session import Session
-from refiner.annotate.simulate import FAR_MM, NEAR_MM, check_same_frames
+from refiner.annotate.simulate import check_same_frames
 from refiner.datasets.store import DepthStore
 from refiner.errors import SolveError, StoreError
 

@@ -2,11 +2,15 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from refiner.cli.progress import Progress
-from refiner.errors import OutputExistsError, UsageError
+from refiner.errors import OutputExistsError
 from refiner.files import write_json
+
+if TYPE_CHECKING:
+    from refiner.annotate.session import Session
+    from refiner.datasets.store import DepthStore
 
 
 def select(
@@ -168,6 +172,7 @@ def simulate(
     seed: int = 0,
     budget: float = 0.1,
     correct: int = 0,
+    measure: Literal["image", "space"] = "image",
     descriptor: Literal["codes", "hog"] = "codes",
 ) -> None:
     """Label the references as a person who knows the truth, and count what that person would correct.
@@ -178,13 +183,12 @@ def simulate(
         noise_px: Deviation of each click.
         seed: Of the noise.
         budget: Of references to select, as for `select`.
-        correct: Rounds of solving and labelling of every frame with a joint more than 17 mm off.
+        correct: Rounds, at most, of solving it and labelling the worst frames with a joint more than 17 mm off.
+        measure: Off as the camera sees it, which is what the paper counts, or in space.
         descriptor: What says which frames are alike.
     """
-    from refiner.annotate.case import Options
     from refiner.annotate.session import Session
-    from refiner.annotate.simulate import check_same_frames, corrections, labels_of_truth
-    from refiner.annotate.stages import solve
+    from refiner.annotate.simulate import check_same_frames, labels_of_truth
     from refiner.annotate.truth import bones_of_store
     from refiner.datasets.store import DepthStore
 
@@ -199,20 +203,25 @@ def simulate(
         opened.put_labels(labels_of_truth(true, wanted, noise_px, seed), "simulated", f"simulate {truth}")
         if opened.bones_mm is None:
             opened.set_bones(bones_of_store(true))
-        for _ in range(correct):
-            solve(opened, options=Options(descriptor=descriptor))
-            found = opened.result("optimize")
-            if found is None:
-                raise UsageError(f"{session}: the solve left no result. Solve it first.")
-            counted = corrections(found.joints_mm, true.read("joints_mm"), opened.labelled_frames())
-            print(
-                f"joints more than 17 mm off {counted.far} of {counted.joints} ({counted.far / counted.joints:.2%}), "
-                f"more than 10 mm {counted.near} ({counted.near / counted.joints:.2%})"
-            )
-            if not counted.frames:
-                break
-            opened.put_labels(labels_of_truth(true, counted.frames, noise_px, seed), "simulated", "corrections")
+        if correct:
+            _correct(opened, true, correct, noise_px, seed, measure, descriptor)
         print(f"{session}: labels of {len(opened.labelled_frames())} frames")
+
+
+def _correct(
+    session: "Session", truth: "DepthStore", rounds: int, noise_px: float, seed: int,
+    measure: Literal["image", "space"], descriptor: Literal["codes", "hog"],
+) -> None:  # fmt: skip
+    from refiner.annotate.case import Options
+    from refiner.annotate.corrections import correct
+
+    for now in correct(session, truth, rounds, noise_px, seed, Options(descriptor=descriptor), measure):
+        left, joints = now.left, now.left.joints
+        print(
+            f"{now.joints} joints ({now.joints / joints:.2%}) moved in {now.frames} frames; more than 17 mm off are "
+            f"{left.far} of {joints} ({left.far / joints:.2%}), in the image {left.far_in_image} "
+            f"({left.far_in_image / joints:.2%}), more than 10 mm {left.near} ({left.near / joints:.2%})"
+        )
 
 
 def evaluate(session: str, truth: str, *, out: str, seed: int = 0, overwrite: bool = False) -> None:

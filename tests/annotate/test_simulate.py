@@ -1,10 +1,10 @@
-"""A simulated annotator: clicks, and what would be corrected."""
+"""A simulated annotator's clicks."""
 
 import numpy as np
 import pytest
-from labelled_sequence import THREE, three_joints, write_sequence, write_unlabelled
+from labelled_sequence import three_joints, write_sequence, write_unlabelled
 
-from refiner.annotate.simulate import check_same_frames, corrections, labels_of_truth
+from refiner.annotate.simulate import check_same_frames, labels_of_truth
 from refiner.datasets.store import DepthStore
 from refiner.errors import StoreError
 
@@ -32,16 +32,6 @@ def test_noise_is_of_its_frame_alone_and_stays_in_the_map(store):
     exact = np.stack([found.uv_px for found in labels_of_truth(store, range(6))])
     noisy = np.stack([found.uv_px for seed in range(30) for found in labels_of_truth(store, range(6), 1.5, seed)])
     assert 1.3 < (noisy.reshape(30, *exact.shape) - exact).std() < 1.7
-
-
-def test_corrections_are_counted_by_both_rules():
-    truth = np.zeros((4, len(THREE), 3))
-    found = truth.copy()
-    found[1, 0, 0], found[2, 1, 1], found[2, 2, 2], found[3, 0, 0], found[0, 0, 0] = 11, 18, 9, 30, 99
-    counted = corrections(found, truth, [0])
-    assert (counted.near, counted.far, counted.joints, counted.frames) == (3, 2, 12, [3, 2])
-    found[1, 1] = np.nan  # nothing known is nothing to correct
-    assert corrections(found, truth, [0]).near == 3
 
 
 def test_a_truth_of_other_frames_is_refused(store, tmp_path):

@@ -21,7 +21,7 @@ def rows(monkeypatch):
         annotation,
         "ROWS",
         {
-            "noisy_clicks": annotation.Row(noise_px=1.0, budget=0.34, choice="hog", options=hog),
+            "noisy_clicks": annotation.Row(noise_px=1.0, budget=0.34, choice="hog", options=hog, correct="space"),
             "equally_spaced": annotation.Row(budget=0.34, choice="equal", options=hog, all_seeds=False),
         },
     )
@@ -47,6 +47,10 @@ def test_every_row_is_measured_and_what_is_there_is_not_done_again(rows, capsys)
     assert noisy["global_mm"]["lowest"] <= noisy["global_mm"]["mean"] <= noisy["global_mm"]["highest"]
     assert 0 < noisy["lift_and_nearer_mm"]["mean"] < noisy["lift_clicks_and_lengths_mm"]["mean"] * 1.5
     assert noisy["ms_per_frame"]["mean"] > 0
+    assert noisy["beyond_17_mm_in_image"]["mean"] <= noisy["beyond_17_mm"]["mean"] + 0.01
+    assert noisy["corrected"]["frames_left"]["mean"] == 0
+    assert noisy["corrected"]["joints"]["mean"] == noisy["corrected"]["joints_share"]["mean"] * FRAMES * 21
+    assert "corrected" not in table["rows"]["equally_spaced"]
     assert len(rows) == 3
     shutil.rmtree("out/sessions")
     capsys.readouterr()
