@@ -4,7 +4,7 @@ Oberweger et al. 2016 count the joints that their annotator moved: 133 in 79 of 
 moves a joint that lies more than 10 px of its crop (17 mm) off in the image, and labels the whole frame anew; the frame
 is a reference from then on, and mends those that are solved from it. So what is counted is not how many joints are off
 in the end: it is how many had to be moved until none was. Here a person looks when the sequence is solved, mends the
-worst frame of every bad spell, and has it solved again.
+middle frame of every bad spell, and has it solved again.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ NEAR_MM, FAR_MM = 10.0, 17.0
 """Joints farther off than these are counted; frames with one beyond the second are corrected."""
 
 APART = 10
-"""Of frames that lie nearer to one another only the worst is corrected in a round: it may mend the others."""
+"""Bad frames that lie nearer to one another are one spell, whose middle may mend them all."""
 
 Measure = Literal["image", "space"]
 
@@ -40,7 +40,7 @@ class Corrections:
         far: More than 17 mm.
         far_in_image: More than 17 mm as the camera sees it.
         joints: How many there are in all frames.
-        frames: Frames to correct next, the worst first.
+        frames: Frames to correct next, one of each bad spell.
         moved: How many joints of these frames are more than 17 mm off by the measure that was asked for.
     """
 
@@ -81,7 +81,7 @@ def corrections(
         truth_mm: (N, J, 3).
         labelled: Frames that are right as they are.
         measure: Whether a frame is corrected for what is off in the image, as the authors' code does, or in space.
-        apart: How far frames to correct must lie from one another.
+        apart: Bad frames that lie nearer to one another are one spell.
     """
     joints_mm, truth_mm = joints_mm.astype(np.float64), truth_mm.astype(np.float64)
     across_mm = (joints_mm[..., :2] / joints_mm[..., 2:] - truth_mm[..., :2] / truth_mm[..., 2:]) * truth_mm[..., 2:]
@@ -90,11 +90,9 @@ def corrections(
         off_mm[list(labelled)] = 0.0
         np.nan_to_num(off_mm, copy=False)
     bad = by[measure] > FAR_MM
-    worst = by[measure].max(axis=1)
-    frames: list[int] = []
-    for frame in np.argsort(-worst, kind="stable"):
-        if bad[frame].any() and all(abs(int(frame) - other) >= apart for other in frames):
-            frames.append(int(frame))
+    off_frames = np.flatnonzero(bad.any(axis=1))
+    spells = np.split(off_frames, np.flatnonzero(np.diff(off_frames) >= apart) + 1)
+    frames = [int(spell[len(spell) // 2]) for spell in spells if len(spell)]
     return Corrections(
         int((by["space"] > NEAR_MM).sum()), int((by["space"] > FAR_MM).sum()), int((by["image"] > FAR_MM).sum()),
         bad.size, frames, int(bad[frames].sum()),

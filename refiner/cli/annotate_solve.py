@@ -183,7 +183,7 @@ def simulate(
         noise_px: Deviation of each click.
         seed: Of the noise.
         budget: Of references to select, as for `select`.
-        correct: Rounds, at most, of solving it and labelling the worst frames with a joint more than 17 mm off.
+        correct: Rounds, at most, of solving it and labelling a frame of each spell with joints more than 17 mm off.
         measure: Off as the camera sees it, which is what the paper counts, or in space.
         descriptor: What says which frames are alike.
     """
