@@ -44,10 +44,10 @@ def select(
     if out is not None and path.exists() and not overwrite:
         raise OutputExistsError(f"{out} exists. Give another name, or --overwrite.")
     with Session(session) as opened:
-        distances = distances_of(opened, "hog" if descriptor == "equal" else descriptor, seed)
         share = 0.1 if budget is None and radius is None else budget
-        reach = radius or selection.radius_of_budget(distances, 0.1 if share is None else share)
         equal = selection.equally_spaced(opened.frames, 0.1 if share is None else share)
+        distances = distances_of(opened, "hog" if descriptor == "equal" else descriptor, seed)
+        reach = radius or selection.radius_of_budget(distances, 0.1 if share is None else share)
         if descriptor == "equal":
             frames, coverage = equal, selection.coverage_curve(distances, equal, reach)
         else:
