@@ -23,19 +23,19 @@ from typing import Any
 import numpy as np
 
 from experiments import annotation_sequence
-from refiner.annotate.case import Options
-from refiner.annotate.chain import tree_of
 from refiner.annotate.corrections import Measure, correct, corrections
-from refiner.annotate.costs import Weights
 from refiner.annotate.evaluate import evaluate
-from refiner.annotate.lift import LIFT_WEIGHTS, lift
-from refiner.annotate.likeness import distances_of
-from refiner.annotate.select import equally_spaced, select_references
-from refiner.annotate.session import Session
+from refiner.annotate.references.likeness import distances_of
+from refiner.annotate.references.select import equally_spaced, select_references
+from refiner.annotate.sessions.session import Session
+from refiner.annotate.sessions.truth import bones_of_store, surface_offset_mm
 from refiner.annotate.simulate import labels_of_truth
-from refiner.annotate.stages import solve
-from refiner.annotate.surface import terms_of
-from refiner.annotate.truth import bones_of_store, surface_offset_mm
+from refiner.annotate.solver.chain import tree_of
+from refiner.annotate.solver.costs import Weights
+from refiner.annotate.solver.surface import terms_of
+from refiner.annotate.stages.case import Options
+from refiner.annotate.stages.lift import LIFT_WEIGHTS, lift
+from refiner.annotate.stages.solve import solve
 from refiner.datasets.store import DepthStore
 from refiner.files import write_json
 

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from experiments.hand_motion import Take, make_takes
-from refiner.annotate.descriptors import cosine_distances, hog
-from refiner.annotate.select import HOG_RADIUS, nearest_references, select_references
+from refiner.annotate.references.descriptors import cosine_distances, hog
+from refiner.annotate.references.select import HOG_RADIUS, nearest_references, select_references
 from refiner.datasets.locate import locate_hand
 from refiner.datasets.store import CHUNK_ITEMS, DepthStore, StoreWriter, provenance
 from refiner.geometry.depth import to_mm

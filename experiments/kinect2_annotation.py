@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner import viz
-from refiner.annotate.case import Options
 from refiner.annotate.estimate import estimate_bones
-from refiner.annotate.labels import FrameLabels, read_labels
 from refiner.annotate.quality import next_frames, not_believed
-from refiner.annotate.session import Session
-from refiner.annotate.stages import solve
+from refiner.annotate.sessions.labels import FrameLabels, read_labels
+from refiner.annotate.sessions.session import Session
+from refiner.annotate.stages.case import Options
+from refiner.annotate.stages.solve import solve
 from refiner.cli.main import main as refiner
 from refiner.files import write_json
 from refiner.geometry.camera import project

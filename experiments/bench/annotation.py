@@ -16,13 +16,13 @@ from typing import Any
 
 from experiments import annotation_sequence
 from experiments.bench.timing import report, row
-from refiner.annotate.case import Options
 from refiner.annotate.evaluate import evaluate
-from refiner.annotate.select import equally_spaced
-from refiner.annotate.session import Session
+from refiner.annotate.references.select import equally_spaced
+from refiner.annotate.sessions.session import Session
+from refiner.annotate.sessions.truth import bones_of_store
 from refiner.annotate.simulate import labels_of_truth
-from refiner.annotate.stages import solve
-from refiner.annotate.truth import bones_of_store
+from refiner.annotate.stages.case import Options
+from refiner.annotate.stages.solve import solve
 from refiner.datasets.store import DepthStore
 
 STAGES = ("lift", "propagate", "optimize")

@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.annotate.case import OnProgress, Options
-from refiner.annotate.session import Session
+from refiner.annotate.sessions.session import Session
 from refiner.annotate.simulate import labels_of_truth
-from refiner.annotate.stages import solve
+from refiner.annotate.stages.case import OnProgress, Options
+from refiner.annotate.stages.solve import solve
 from refiner.datasets.store import DepthStore
 
 NEAR_MM, FAR_MM = 10.0, 17.0
@@ -119,7 +119,7 @@ def correct(
         seed: Of the noise.
         options: Of the solver.
         measure: As for `corrections`.
-        on_progress: As for `refiner.annotate.stages.solve`.
+        on_progress: As for `refiner.annotate.stages.solve.solve`.
     """
     truth_mm = truth.read("joints_mm")
     joints = frames = 0

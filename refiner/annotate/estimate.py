@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.annotate.bones import LONGEST_MM, SHORTEST_MM
-from refiner.annotate.costs import depth_at
-from refiner.annotate.labels import VISIBLE, FrameLabels
-from refiner.annotate.session import Session
-from refiner.annotate.surface import fill_gaps
-from refiner.annotate.truth import surface_offset_mm
+from refiner.annotate.sessions.bones import LONGEST_MM, SHORTEST_MM
+from refiner.annotate.sessions.labels import VISIBLE, FrameLabels
+from refiner.annotate.sessions.session import Session
+from refiner.annotate.sessions.truth import surface_offset_mm
+from refiner.annotate.solver.costs import depth_at
+from refiner.annotate.solver.surface import fill_gaps
 from refiner.errors import SolveError
 from refiner.geometry.camera import unproject
 from refiner.hand.skeleton import HAND21, Skeleton

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.annotate.corrections import FAR_MM, NEAR_MM
-from refiner.annotate.results import STAGES
-from refiner.annotate.session import Session
+from refiner.annotate.sessions.results import STAGES
+from refiner.annotate.sessions.session import Session
 from refiner.annotate.simulate import check_same_frames
 from refiner.datasets.store import DepthStore
 from refiner.errors import SolveError, StoreError

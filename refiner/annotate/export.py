@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.annotate.anatomy import Anatomy
-from refiner.annotate.results import STAGES, StageResult
-from refiner.annotate.session import Session
-from refiner.annotate.truth import seen_joints, surface_offset_mm
+from refiner.annotate.sessions.results import STAGES, StageResult
+from refiner.annotate.sessions.session import Session
+from refiner.annotate.sessions.truth import seen_joints, surface_offset_mm
+from refiner.annotate.solver.anatomy import Anatomy
 from refiner.datasets.store import DepthStore, StoreWriter, provenance
 from refiner.errors import SolveError
 from refiner.files import require_apart

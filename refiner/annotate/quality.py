@@ -1,8 +1,8 @@
 """Where a solved sequence is most in doubt, and which frame a person should look at next.
 
-Each kind of evidence (`refiner.annotate.evidence`) is divided by what of it is usual in the sequence, and the doubt of
-a joint is the greatest of these. The frame worth a correction most is the one that would bring the most doubt nearer
-to a person's labels: its own, and that of the frames that are more like it than like any labelled one.
+Each kind of evidence (`refiner.annotate.stages.evidence`) is divided by what of it is usual in the sequence, and the
+doubt of a joint is the greatest of these. The frame worth a correction most is the one that would bring the most doubt
+nearer to a person's labels: its own, and that of the frames that are more like it than like any labelled one.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.annotate.likeness import distances_of
-from refiner.annotate.results import StageResult
-from refiner.annotate.select import nearest_references
-from refiner.annotate.session import Session
+from refiner.annotate.references.likeness import distances_of
+from refiner.annotate.references.select import nearest_references
+from refiner.annotate.sessions.results import StageResult
+from refiner.annotate.sessions.session import Session
 from refiner.errors import SolveError
 
 LIMITS = {"slack": 4.0, "behind_mm": 5.0, "unlike": 0.1, "jump_mm": 5.0, "moved_mm": 10.0}

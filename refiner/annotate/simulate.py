@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from refiner.annotate.labels import FrameLabels
-from refiner.annotate.truth import labels_of_store
+from refiner.annotate.sessions.labels import FrameLabels
+from refiner.annotate.sessions.truth import labels_of_store
 from refiner.datasets.store import DepthStore
 from refiner.errors import StoreError
 

@@ -17,7 +17,7 @@ from refiner.cli import annotate_solve
 from refiner.errors import LabelError, OutputExistsError, UsageError
 
 if TYPE_CHECKING:
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.session import Session
 
 
 def main(argv: list[str]) -> int:
@@ -44,9 +44,9 @@ def new(session: str, src: str, *, bones: str | None = None, init_from_labels: b
         init_from_labels: Take the joints that the sequence has as labels of every frame, and the medians as lengths of
             the bones where none are given.
     """
-    from refiner.annotate.bones import read_bones
-    from refiner.annotate.order import skeleton_of
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.bones import read_bones
+    from refiner.annotate.sessions.order import skeleton_of
+    from refiner.annotate.sessions.session import Session
     from refiner.datasets.store import DepthStore
 
     bones_mm = None if bones is None else read_bones(bones, skeleton_of(DepthStore(src)))
@@ -62,8 +62,8 @@ def import_labels(session: str, labels: str, *, who: str | None = None) -> None:
         labels: COCO keypoints (LABELS.json) in pixels of the stored crops, centres at integers.
         who: Whose labels they are; without it the user of this computer.
     """
-    from refiner.annotate.labels import read_labels
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.labels import read_labels
+    from refiner.annotate.sessions.session import Session
 
     with Session(session) as opened:
         read = read_labels(labels, opened.skeleton, opened.store.size, opened.frames)
@@ -83,9 +83,9 @@ def labels(session: str, out: str, *, overwrite: bool = False) -> None:
         out: COCO keypoints (LABELS.json) to write.
         overwrite: Replace OUT where it exists.
     """
-    from refiner.annotate.labels import write_labels
-    from refiner.annotate.order import sources_of
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.labels import write_labels
+    from refiner.annotate.sessions.order import sources_of
+    from refiner.annotate.sessions.session import Session
 
     if Path(out).exists() and not overwrite:
         raise OutputExistsError(f"{out} exists. Give another name, or --overwrite.")
@@ -123,7 +123,7 @@ def status(session: str) -> None:
     Args:
         session: The session.
     """
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.session import Session
 
     with Session(session) as opened:
         print("\n".join(_lines(opened)))
@@ -164,7 +164,7 @@ def _name(who: str | None) -> str:
 
 
 def _step(session: str, way: str, who: str) -> int:
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.session import Session
 
     with Session(session) as opened:
         frames = opened.edits.undo(who) if way == "undo" else opened.edits.redo(who)
@@ -179,7 +179,7 @@ def _step(session: str, way: str, who: str) -> int:
 def _lines(session: "Session") -> list[str]:
     from numpy import isfinite, nanmax, nanmin
 
-    from refiner.annotate.results import STAGES
+    from refiner.annotate.sessions.results import STAGES
 
     labelled, chosen, bones_mm = session.labelled_frames(), session.chosen(), session.bones_mm
     authors = ", ".join(f"{name} {count}" for name, count in session.edits.authors().most_common())

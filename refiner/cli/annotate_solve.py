@@ -9,7 +9,7 @@ from refiner.errors import OutputExistsError
 from refiner.files import write_json
 
 if TYPE_CHECKING:
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.session import Session
     from refiner.datasets.store import DepthStore
 
 
@@ -35,9 +35,9 @@ def select(
         out: The file to write; without it references.json in the session.
         overwrite: Replace OUT where it exists.
     """
-    from refiner.annotate import select as selection
-    from refiner.annotate.likeness import distances_of
-    from refiner.annotate.session import Session
+    from refiner.annotate.references import select as selection
+    from refiner.annotate.references.likeness import distances_of
+    from refiner.annotate.sessions.session import Session
     from refiner.viz import save_png
 
     path = Path(session) / "references.json" if out is None else Path(out)
@@ -69,9 +69,9 @@ def bones(session: str, *, out: str | None = None, overwrite: bool = False) -> N
         out: Write them (BONES.json), too.
         overwrite: Replace the session's lengths, and OUT where it exists.
     """
-    from refiner.annotate.bones import write_bones
     from refiner.annotate.estimate import estimate_bones
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.bones import write_bones
+    from refiner.annotate.sessions.session import Session
 
     if out is not None and Path(out).exists() and not overwrite:
         raise OutputExistsError(f"{out} exists. Give another name, or --overwrite.")
@@ -110,9 +110,9 @@ def solve(
         descriptor: What says which frames are alike.
         seed: Of the auto-encoder.
     """
-    from refiner.annotate.case import Options
-    from refiner.annotate.session import Session
-    from refiner.annotate.stages import solve
+    from refiner.annotate.sessions.session import Session
+    from refiner.annotate.stages.case import Options
+    from refiner.annotate.stages.solve import solve
 
     with Session(session) as opened:
         shown: dict[str, Progress] = {}
@@ -152,7 +152,7 @@ def next_frame(session: str, *, count: int = 1, doubts: int = 5) -> None:
         doubts: How many joints to list.
     """
     from refiner.annotate.quality import doubtful, next_frames, not_believed
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.session import Session
 
     with Session(session) as opened:
         frames = next_frames(opened, count)
@@ -187,9 +187,9 @@ def simulate(
         measure: Off as the camera sees it, which is what the paper counts, or in space.
         descriptor: What says which frames are alike.
     """
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.session import Session
+    from refiner.annotate.sessions.truth import bones_of_store
     from refiner.annotate.simulate import check_same_frames, labels_of_truth
-    from refiner.annotate.truth import bones_of_store
     from refiner.datasets.store import DepthStore
 
     true = DepthStore(truth)
@@ -212,8 +212,8 @@ def _correct(
     session: "Session", truth: "DepthStore", rounds: int, noise_px: float, seed: int,
     measure: Literal["image", "space"], descriptor: Literal["codes", "hog"],
 ) -> None:  # fmt: skip
-    from refiner.annotate.case import Options
     from refiner.annotate.corrections import correct
+    from refiner.annotate.stages.case import Options
 
     for now in correct(session, truth, rounds, noise_px, seed, Options(descriptor=descriptor), measure):
         left, joints = now.left, now.left.joints
@@ -235,7 +235,7 @@ def evaluate(session: str, truth: str, *, out: str, seed: int = 0, overwrite: bo
         overwrite: Replace OUT where it exists.
     """
     from refiner.annotate.evaluate import evaluate as measure
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.session import Session
     from refiner.datasets.store import DepthStore
 
     if Path(out).exists() and not overwrite:
@@ -260,7 +260,7 @@ def export(session: str, out: str, *, max_doubt: float | None = None, overwrite:
     """
     from refiner.annotate.export import export_session
     from refiner.annotate.quality import doubts
-    from refiner.annotate.session import Session
+    from refiner.annotate.sessions.session import Session
 
     with Session(session) as opened:
         doubt = None if max_doubt is None else doubts(opened)[0]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from refiner.annotate.sequence import DepthSequence
+from refiner.annotate.solver.sequence import DepthSequence
 from refiner.datasets.store import DepthStore
 from refiner.geometry.camera import project
 from refiner.hand.model import load_hand

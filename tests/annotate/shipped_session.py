@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from shipped_sequence import STORE
 
-from refiner.annotate.session import Session
+from refiner.annotate.sessions.session import Session
+from refiner.annotate.sessions.truth import bones_of_store
 from refiner.annotate.simulate import labels_of_truth
-from refiner.annotate.truth import bones_of_store
 from refiner.datasets.store import DepthStore, StoreWriter
 
 FRAMES = 20

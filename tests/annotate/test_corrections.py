@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shipped_sequence import STORE
 
-from refiner.annotate.case import Options
 from refiner.annotate.corrections import FAR_MM, correct, corrections
-from refiner.annotate.session import Session
+from refiner.annotate.sessions.session import Session
+from refiner.annotate.sessions.truth import bones_of_store
 from refiner.annotate.simulate import labels_of_truth
-from refiner.annotate.truth import bones_of_store
+from refiner.annotate.stages.case import Options
 from refiner.datasets.store import DepthStore
 
 

@@ -8,11 +8,11 @@ from labelled_sequence import CAMERA, SIZE, THREE, write_sequence, write_unlabel
 from shipped_sequence import STORE
 
 from refiner.annotate.estimate import bones_from_labels, estimate_bones, usual_lengths_mm, weighted_median
-from refiner.annotate.labels import FrameLabels
-from refiner.annotate.select import equally_spaced
-from refiner.annotate.session import Session
+from refiner.annotate.references.select import equally_spaced
+from refiner.annotate.sessions.labels import FrameLabels
+from refiner.annotate.sessions.session import Session
+from refiner.annotate.sessions.truth import bones_of_store
 from refiner.annotate.simulate import labels_of_truth
-from refiner.annotate.truth import bones_of_store
 from refiner.datasets.store import DepthStore
 from refiner.errors import SolveError
 from refiner.hand.skeleton import HAND21

@@ -5,8 +5,8 @@ import pytest
 from labelled_sequence import three_joints, write_sequence
 
 from refiner.annotate.evaluate import evaluate
-from refiner.annotate.results import StageResult
-from refiner.annotate.session import Session
+from refiner.annotate.sessions.results import StageResult
+from refiner.annotate.sessions.session import Session
 from refiner.datasets.store import DepthStore
 from refiner.errors import SolveError, StoreError
 from refiner.hand.skeleton import Skeleton

@@ -9,9 +9,9 @@ from labelled_sequence import three_joints, write_sequence
 from shipped_session import FRAMES, labelled_session
 
 from refiner.annotate.export import export_session
-from refiner.annotate.order import starts_of
-from refiner.annotate.results import StageResult
-from refiner.annotate.session import Session
+from refiner.annotate.sessions.order import starts_of
+from refiner.annotate.sessions.results import StageResult
+from refiner.annotate.sessions.session import Session
 from refiner.cli.main import main
 from refiner.datasets.store import DepthStore, StoreWriter, store_digest
 from refiner.errors import IncompleteStoreError, OutputExistsError, SolveError

@@ -5,10 +5,10 @@ import pytest
 from labelled_sequence import write_sequence
 
 from refiner.annotate import quality
-from refiner.annotate.labels import FrameLabels
 from refiner.annotate.quality import doubtful, doubts, most_helpful, next_frames, not_believed
-from refiner.annotate.results import StageResult
-from refiner.annotate.session import Session
+from refiner.annotate.sessions.labels import FrameLabels
+from refiner.annotate.sessions.results import StageResult
+from refiner.annotate.sessions.session import Session
 from refiner.errors import SolveError
 
 FRAMES = 6

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from labelled_sequence import THREE, three_joints, write_sequence, write_unlabelled
 
-from refiner.annotate.session import Session, StageResult
+from refiner.annotate.sessions.session import Session, StageResult
 from refiner.cli.main import main
 from refiner.hand.skeleton import HAND21
 

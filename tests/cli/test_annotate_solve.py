@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from shipped_session import FRAMES, labelled_session, write_cut
 
-from refiner.annotate.session import Session
+from refiner.annotate.sessions.session import Session
 from refiner.cli.main import main
 from refiner.datasets.store import DepthStore
 

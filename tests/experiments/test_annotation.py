@@ -8,7 +8,7 @@ import pytest
 from shipped_session import write_cut
 
 from experiments import annotation
-from refiner.annotate.case import Options
+from refiner.annotate.stages.case import Options
 
 FRAMES = 12
 

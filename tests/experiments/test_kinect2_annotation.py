@@ -7,8 +7,8 @@ import pytest
 from shipped_session import write_cut
 
 from experiments import kinect2_annotation
-from refiner.annotate.labels import read_labels, write_labels
-from refiner.annotate.session import Session
+from refiner.annotate.sessions.labels import read_labels, write_labels
+from refiner.annotate.sessions.session import Session
 from refiner.annotate.simulate import labels_of_truth
 from refiner.datasets.store import DepthStore
 from refiner.hand.skeleton import HAND21

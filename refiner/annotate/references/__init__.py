@@ -1,0 +1,1 @@
+"""Which frames are alike, and which few are worth a person's time."""

@@ -1,0 +1,348 @@
+"""What a frame's joints cost: each term as a function of one joint, with its slope and curvature.
+
+Terms of the paper (Oberweger et al. 2016, eq. 4 to 6) as penalties, all in units of (deviation)^2:
+
+    click       |proj(L) - l|^2 / sigma^2                          where a person clicked
+    depth       max(0, D + offset / 2 - z)^2 / sigma^2             every joint lies behind the surface,
+                max(0, z - D - offset - eps)^2 / sigma^2           a visible one at most eps behind its usual depth,
+                max(0, D + offset + eps - z)^2 / sigma^2           and one that a person calls hidden at least so much
+    nearer      max(0, margin - (z_b - z_a))^2 / sigma^2           where a person said that a is nearer than b
+    appearance  weight * (1 - NCC(proj(L)))                        likeness to the same joint elsewhere
+    outside     dist(proj(L), hand)^2 / sigma^2                    joints lie upon the silhouette
+    anchor      |L - L0|^2 / sigma^2                               and near to where they are expected
+    smooth      |L_n - L_(n-1)|^2 / sigma^2                        and near to where they were
+    points      sum_p rho(n . (place on bone - where it should be) / sigma)  the hand's skin lies upon what is seen
+
+and a weak pull of visible joints to D + offset, since between the two bounds the depth would be free. D is the depth
+at proj(L), in a map whose gaps are filled from the nearest reading (see `surface`). Half the offset, since
+it is a mean over views: of visible joints of rendered hands 1 % lie nearer, and the median lies at D + offset. Squares
+of the depth and the silhouette go on straight (Huber), because a map that is wrong is wrong by much; so do those of
+the way between frames, because a hand that is fast in some frames is slow in the most.
+
+Curvatures are made positive semidefinite (Gauss-Newton for squares, clipped eigenvalues for the appearance), so that
+the sum can be factorised.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+NCC_STEPS = 20_000.0
+"""The map of 1 - NCC is stored in steps of 1 / NCC_STEPS."""
+
+OUTSIDE_STEPS = 4.0
+"""Distances to the silhouette are stored in quarters of a pixel."""
+
+
+class Weights(NamedTuple):
+    """Deviations and bounds of the terms.
+
+    Attributes:
+        visible_click_px: Deviation of a click on a visible joint.
+        occluded_click_px: Of one on a joint that is guessed behind something.
+        depth_mm: Deviation of the bounds of the depth of all joints and of visible ones.
+        occluded_mm: Of the bound of joints that a person calls hidden.
+        eps_mm: The paper's eps, depth of the range behind the surface in which visible joints lie.
+        pull_mm: Deviation of the pull of visible joints to D + offset.
+        nearer_mm: Least difference of depth that "nearer" means; the paper's code has 10.
+        nearer_sigma_mm: Deviation of that bound.
+        outside_px: Deviation of the distance to the silhouette; 0 leaves the term out.
+        appearance: Cost of a likeness of 0 beside one of 1.
+        anchor_mm: Deviation from where a joint is expected; 0 leaves the term out.
+        points_mm: Deviation of seen points from the hand's skin along its normal, rho(r) = r^2 / (1 + r^2 / 9) (Geman
+            and McClure); 0 leaves the term out.
+        smooth_mm: Deviation of a joint's way between neighbouring frames; 0 leaves the term out.
+        smooth_knee: From how many deviations on that cost goes on straight.
+    """
+
+    visible_click_px: float = 1.0
+    occluded_click_px: float = 1.5
+    depth_mm: float = 2.0
+    occluded_mm: float = 5.0
+    eps_mm: float = 15.0
+    pull_mm: float = 4.0
+    nearer_mm: float = 10.0
+    nearer_sigma_mm: float = 0.3
+    outside_px: float = 1.0
+    appearance: float = 0.0
+    anchor_mm: float = 0.0
+    points_mm: float = 0.0
+    smooth_mm: float = 0.0
+    smooth_knee: float = np.inf
+
+
+class Terms(NamedTuple):
+    """The data that the terms compare with, of N frames of J joints.
+
+    Attributes:
+        camera: (N, 4) fx fy cx cy of each map, px.
+        surface: (N, H, W) uint16 depth with filled gaps, in `surface_unit_mm`; 0 in a frame without any reading.
+        surface_unit_mm: See above.
+        outside: (N, H, W) uint8 distance to the silhouette, in quarters of a pixel.
+        click_uv_px: (N, J, 2); read where `click` is not 0.
+        click: (N, J) int8: 0 nobody clicked, 1 occluded, 2 visible.
+        visible: (N, J) whether the upper bound of the depth holds.
+        offset_mm: (N, J) depth of each joint below the surface.
+        pair_start: (N + 1,) where each frame's pairs begin.
+        pairs: (M, 2) joints, the first nearer than the second.
+        unlike: (N, J, S, S) uint16, 1 - NCC around `unlike_uv_px` in steps of 1 / `NCC_STEPS`; S odd, 0 if unused.
+        unlike_uv_px: (N, J, 2) int64 pixel of the middle of each window, -1 where there is none.
+        anchor_mm: (N, J, 3) where joints are expected; read where `Weights.anchor_mm` is not 0.
+        point_bone: (N, M) bone, by its outer joint, that each of M points belongs to; -1 where there are fewer.
+        point_share: (N, M) where along the bone, 0 at the parent.
+        point_mm: (N, M, 3) where that place of the bone should be (see `refiner.annotate.solver.anatomy`).
+        point_normal: (N, M, 3) unit direction in which it matters.
+    """
+
+    camera: NDArray[np.float64]
+    surface: NDArray[np.uint16]
+    surface_unit_mm: float
+    outside: NDArray[np.uint8]
+    click_uv_px: NDArray[np.float64]
+    click: NDArray[np.int8]
+    visible: NDArray[np.bool_]
+    offset_mm: NDArray[np.float64]
+    pair_start: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+    unlike: NDArray[np.uint16]
+    unlike_uv_px: NDArray[np.int64]
+    anchor_mm: NDArray[np.float64]
+    point_bone: NDArray[np.int64]
+    point_share: NDArray[np.float64]
+    point_mm: NDArray[np.float64]
+    point_normal: NDArray[np.float64]
+
+
+@numba.njit(nogil=True, cache=True)
+def depth_at(surface, unit_mm, u, v):
+    """Give depth and its slopes along u and v at a place in a filled map: bilinear, without slope between two surfaces.
+
+    Outside the map the border's value holds.
+    """
+    rows, columns = surface.shape
+    u, v = min(max(u, 0.0), columns - 1.001), min(max(v, 0.0), rows - 1.001)
+    x, y = int(u), int(v)
+    a, b = surface[y, x] * unit_mm, surface[y, x + 1] * unit_mm
+    c, d = surface[y + 1, x] * unit_mm, surface[y + 1, x + 1] * unit_mm
+    s, t = u - x, v - y
+    value = (1 - t) * ((1 - s) * a + s * b) + t * ((1 - s) * c + s * d)
+    if max(a, b, c, d) - min(a, b, c, d) > 10.0:
+        return value, 0.0, 0.0
+    return value, (1 - t) * (b - a) + t * (d - c), (1 - s) * (c - a) + s * (d - b)
+
+
+@numba.njit(nogil=True, cache=True)
+def huber(deviation, sigma, knee):
+    """Give (deviation / sigma)^2, straight beyond `knee` sigma, with its slope and a curvature for Gauss-Newton."""
+    size, weight = abs(deviation), 1.0 / (sigma * sigma)
+    if size <= knee * sigma:
+        return weight * size * size, 2.0 * weight * deviation, 2.0 * weight
+    bound = knee * sigma
+    first = 2.0 * weight * bound
+    return weight * bound * (2.0 * size - bound), first if deviation > 0.0 else -first, first / size
+
+
+@numba.njit(nogil=True, cache=True)
+def _spline(values, u, v):
+    """Give a smooth surface through a window's samples at (u, v): value, two slopes, three curvatures.
+
+    Quadratic B-splines over 3 x 3 samples (they smooth a little). Outside the window the border's value holds, without
+    slope, and ok is False.
+    """
+    size = values.shape[0]
+    x, y = int(np.floor(u + 0.5)), int(np.floor(v + 0.5))
+    ok = 1 <= x < size - 1 and 1 <= y < size - 1
+    x, y = min(max(x, 1), size - 2), min(max(y, 1), size - 2)
+    s, t = min(max(u - x, -0.5), 0.5), min(max(v - y, -0.5), 0.5)
+    value = slope_u = slope_v = curve_uu = curve_uv = curve_vv = 0.0
+    for j in range(3):
+        if j == 0:
+            b, b1, b2 = 0.5 * (0.5 - t) ** 2, t - 0.5, 1.0
+        elif j == 1:
+            b, b1, b2 = 0.75 - t * t, -2.0 * t, -2.0
+        else:
+            b, b1, b2 = 0.5 * (0.5 + t) ** 2, t + 0.5, 1.0
+        for i in range(3):
+            if i == 0:
+                a, a1, a2 = 0.5 * (0.5 - s) ** 2, s - 0.5, 1.0
+            elif i == 1:
+                a, a1, a2 = 0.75 - s * s, -2.0 * s, -2.0
+            else:
+                a, a1, a2 = 0.5 * (0.5 + s) ** 2, s + 0.5, 1.0
+            sample = values[y - 1 + j, x - 1 + i]
+            value += a * b * sample
+            slope_u += a1 * b * sample
+            slope_v += a * b1 * sample
+            curve_uu += a2 * b * sample
+            curve_uv += a1 * b1 * sample
+            curve_vv += a * b2 * sample
+    return ok, value, slope_u, slope_v, curve_uu, curve_uv, curve_vv
+
+
+@numba.njit(nogil=True, cache=True)
+def _image_terms(terms, weights, n, k, u, v, slope, curve):
+    """Add what a joint costs by its pixel; `slope` (2,) and `curve` (2, 2) are added to."""
+    cost = 0.0
+    if terms.click[n, k] > 0:
+        sigma = weights.visible_click_px if terms.click[n, k] == 2 else weights.occluded_click_px
+        weight = 1.0 / (sigma * sigma)
+        du, dv = u - terms.click_uv_px[n, k, 0], v - terms.click_uv_px[n, k, 1]
+        cost += weight * (du * du + dv * dv)
+        slope[0] += 2.0 * weight * du
+        slope[1] += 2.0 * weight * dv
+        curve[0, 0] += 2.0 * weight
+        curve[1, 1] += 2.0 * weight
+    outside = terms.outside[n]
+    if weights.outside_px > 0.0:
+        distance, along_u, along_v = depth_at(outside, 1.0 / OUTSIDE_STEPS, u, v)
+        beyond_u = max(-u, u - (outside.shape[1] - 1), 0.0)
+        beyond_v = max(-v, v - (outside.shape[0] - 1), 0.0)
+        if beyond_u > 0.0:
+            distance += beyond_u
+            along_u = -1.0 if u < 0 else 1.0
+        if beyond_v > 0.0:
+            distance += beyond_v
+            along_v = -1.0 if v < 0 else 1.0
+        if distance > 0.0:
+            value, first, second = huber(distance, weights.outside_px, 2.0)
+            cost += value
+            slope[0] += first * along_u
+            slope[1] += first * along_v
+            curve[0, 0] += second * along_u * along_u
+            curve[0, 1] += second * along_u * along_v
+            curve[1, 0] += second * along_u * along_v
+            curve[1, 1] += second * along_v * along_v
+    if weights.appearance > 0.0 and terms.unlike.shape[2] > 0 and terms.unlike_uv_px[n, k, 0] >= 0:
+        middle = terms.unlike.shape[2] // 2
+        ok, value, a, b, aa, ab, bb = _spline(
+            terms.unlike[n, k], u - terms.unlike_uv_px[n, k, 0] + middle, v - terms.unlike_uv_px[n, k, 1] + middle
+        )
+        scale = weights.appearance / NCC_STEPS
+        cost += scale * value
+        if ok:
+            slope[0] += scale * a
+            slope[1] += scale * b
+            # The nearest positive semidefinite curvature: eigenvalues clipped at 0.
+            mean, half = 0.5 * (aa + bb), 0.5 * (aa - bb)
+            radius = np.sqrt(half * half + ab * ab)
+            low, high = mean - radius, mean + radius
+            if low < 0.0:
+                if high <= 0.0 or radius == 0.0:
+                    aa = ab = bb = 0.0
+                else:
+                    part = 0.5 * high / radius
+                    aa, bb, ab = part * (radius + half), part * (radius - half), part * ab
+            curve[0, 0] += scale * aa
+            curve[0, 1] += scale * ab
+            curve[1, 0] += scale * ab
+            curve[1, 1] += scale * bb
+    return cost
+
+
+@numba.njit(nogil=True, cache=True)
+def joint_cost(terms, weights, n, k, point, gradient, hessian):
+    """Cost of joint k of frame n at a point (3,), mm; its gradient (3,) and curvature (3, 3) are added to."""
+    x, y, z = point
+    fx, fy, cx, cy = terms.camera[n]
+    if z < 1.0:
+        gradient[2] += 2.0 * (z - 1.0)
+        hessian[2, 2] += 2.0
+        return (z - 1.0) ** 2 + 1e6
+    u, v = fx * x / z + cx, fy * y / z + cy
+    along = np.zeros((2, 3))  # d(u, v) / d(point)
+    along[0, 0], along[0, 2] = fx / z, -fx * x / (z * z)
+    along[1, 1], along[1, 2] = fy / z, -fy * y / (z * z)
+    slope, curve = np.zeros(2), np.zeros((2, 2))
+    cost = _image_terms(terms, weights, n, k, u, v, slope, curve)
+    for i in range(3):
+        gradient[i] += slope[0] * along[0, i] + slope[1] * along[1, i]
+        for j in range(3):
+            for a in range(2):
+                for b in range(2):
+                    hessian[i, j] += along[a, i] * curve[a, b] * along[b, j]
+    if weights.anchor_mm > 0.0:
+        far = 0.0
+        for i in range(3):
+            far += (point[i] - terms.anchor_mm[n, k, i]) ** 2
+        far = max(np.sqrt(far), 1e-9)
+        value, a, b = huber(far, weights.anchor_mm, 2.0)
+        cost += value
+        for i in range(3):
+            gradient[i] += a * (point[i] - terms.anchor_mm[n, k, i]) / far
+            hessian[i, i] += b
+    surface, slope_u, slope_v = depth_at(terms.surface[n], terms.surface_unit_mm, u, v)
+    if surface <= 0.0 or weights.depth_mm <= 0.0:
+        return cost
+    behind = z - surface - terms.offset_mm[n, k]
+    first = second = 0.0
+    too_near = behind + 0.5 * terms.offset_mm[n, k]
+    if too_near < 0.0:
+        value, a, b = huber(too_near, weights.depth_mm, 5.0)
+        cost, first, second = cost + value, first + a, second + b
+    if terms.visible[n, k]:
+        value, a, b = huber(behind, weights.pull_mm, 1.0)
+        cost, first, second = cost + value, first + a, second + b
+        if behind > weights.eps_mm:
+            value, a, b = huber(behind - weights.eps_mm, weights.depth_mm, 5.0)
+            cost, first, second = cost + value, first + a, second + b
+    elif terms.click[n, k] == 1 and behind < weights.eps_mm:
+        value, a, b = huber(behind - weights.eps_mm, weights.occluded_mm, 1.0)
+        cost, first, second = cost + value, first + a, second + b
+    if second > 0.0:
+        normal = np.empty(3)
+        for i in range(3):
+            normal[i] = (1.0 if i == 2 else 0.0) - slope_u * along[0, i] - slope_v * along[1, i]
+        for i in range(3):
+            gradient[i] += first * normal[i]
+            for j in range(3):
+                hessian[i, j] += second * normal[i] * normal[j]
+    return cost
+
+
+class BoneSums(NamedTuple):
+    """Slopes and curvatures of the terms of points on bones, for each bone by its outer joint.
+
+    A point at the share t of bone k moves with the bones above k as joint k's parent does, and t times as far as joint
+    k with bone k itself.
+
+    Attributes:
+        gradient: (J, 3) sum of t times the slopes.
+        mixed: (J, 3, 3) sum of t times the curvatures.
+        hessian: (J, 3, 3) sum of t^2 times the curvatures.
+    """
+
+    gradient: NDArray[np.float64]
+    mixed: NDArray[np.float64]
+    hessian: NDArray[np.float64]
+
+
+@numba.njit(nogil=True, cache=True)
+def points_cost(tree, terms, weights, n, joints, gradient, hessian, bones):
+    """Cost of the seen points of frame n; slopes and curvatures are added to the joints' and to `bones`."""
+    cost = 0.0
+    weight = 1.0 / weights.points_mm**2
+    for m in range(terms.point_bone.shape[1]):
+        k = terms.point_bone[n, m]
+        if k < 0:
+            break
+        t, parent, normal = terms.point_share[n, m], tree.parents[k], terms.point_normal[n, m]
+        off = 0.0
+        for i in range(3):
+            place = joints[parent, i] + t * (joints[k, i] - joints[parent, i])
+            off += normal[i] * (place - terms.point_mm[n, m, i])
+        square = weight * off * off
+        damped = 1.0 / (1.0 + square / 9.0)
+        cost += square * damped
+        first, second = 2.0 * weight * off * damped * damped, 2.0 * weight * damped * damped
+        for i in range(3):
+            slope = first * normal[i]
+            gradient[parent, i] += slope
+            bones.gradient[k, i] += t * slope
+            for j in range(3):
+                curve = second * normal[i] * normal[j]
+                hessian[parent, i, j] += curve
+                bones.mixed[k, i, j] += t * curve
+                bones.hessian[k, i, j] += t * t * curve
+    return cost

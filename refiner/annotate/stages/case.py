@@ -1,0 +1,144 @@
+"""What the stages of a solve have in common: the session's data, the options, and what earlier stages left."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refiner.annotate.references.likeness import Descriptor, distances_of
+from refiner.annotate.references.select import nearest_references
+from refiner.annotate.sessions.labels import FrameLabels
+from refiner.annotate.sessions.results import StageResult
+from refiner.annotate.sessions.session import Session
+from refiner.annotate.sessions.truth import surface_offset_mm
+from refiner.annotate.solver.anatomy import Anatomy
+from refiner.annotate.solver.chain import Tree, tree_of
+from refiner.annotate.solver.sequence import DepthSequence
+from refiner.annotate.stages.changes import unchanged
+from refiner.errors import SolveError
+from refiner.hand.skeleton import HAND21
+
+LEAST_HANDS = 3
+"""From fewer labelled frames the shape of a hand is not fitted."""
+MORE_HANDS = 1.5
+"""When so many times the labelled frames are there, it is fitted again, and all follows."""
+
+OnProgress = Callable[[str, int, int], object]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to solve.
+
+    Attributes:
+        solver: "fast", or "slsqp": the paper's, for the lift of labelled frames.
+        exact_paper: The published objectives: no hand model, no depth outside labelled frames, no silhouette.
+        hand_model: Whether a hand of known shape is laid upon what is seen, where the skeleton is `hand21`.
+        descriptor: What says which frames are alike: "codes" of an auto-encoder, or "hog".
+        seed: Of the auto-encoder.
+    """
+
+    solver: Literal["fast", "slsqp"] = "fast"
+    exact_paper: bool = False
+    hand_model: bool = True
+    descriptor: Descriptor = "codes"
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A session that is being solved.
+
+    Attributes:
+        session: The session.
+        sequence: Its frames.
+        tree: Its skeleton with bone lengths.
+        labels: Of each labelled frame.
+        offset_mm: (J,) depth of each joint below the surface.
+        options: How to solve.
+        on_progress: See `refiner.annotate.stages.solve.solve`.
+    """
+
+    session: Session
+    sequence: DepthSequence
+    tree: Tree
+    labels: dict[int, FrameLabels]
+    offset_mm: NDArray[np.float64]
+    options: Options
+    on_progress: OnProgress
+
+    @classmethod
+    def of_session(cls, session: Session, options: Options, on_progress: OnProgress) -> Self:
+        """Read a session.
+
+        Raises:
+            SolveError: It has no labels or no bone lengths.
+        """
+        labels = {one.frame: one for one in session.all_labels() if (one.flag > 0).any()}
+        if not labels:
+            raise SolveError(
+                f"{session.path} has no labelled frame, wanted at least one. See `refiner annotate select` for which, "
+                "and `refiner annotate import`."
+            )
+        if session.bones_mm is None:
+            raise SolveError(
+                f"{session.path} has no bone lengths, wanted one for each joint but the root. Estimate them from the "
+                f"labels with `refiner annotate bones {session.path}`, or give them to `new` (--bones)."
+            )
+        sequence = DepthSequence.of_store(session.store, session.starts)
+        tree, offset_mm = tree_of(session.skeleton, session.bones_mm), surface_offset_mm(session.skeleton)
+        return cls(session, sequence, tree, labels, offset_mm, options, on_progress)
+
+    @property
+    def labelled(self) -> NDArray[np.int64]:
+        """Give the labelled frames, in order."""
+        return np.array(sorted(self.labels), dtype=np.int64)
+
+    @property
+    def common(self) -> object:
+        """Give what all frames are made from, for keys (see `refiner.annotate.stages.changes`)."""
+        return asdict(self.options), self.tree.length_mm.tolist()
+
+    @property
+    def knows_hand(self) -> bool:
+        """Say whether a hand of known shape may be laid upon what is seen."""
+        is_hand = self.session.skeleton.joints == HAND21.joints
+        return is_hand and self.options.hand_model and not self.options.exact_paper
+
+    def likeness(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Give how unlike every two frames are (N, N), and the labelled frame most like each (N,)."""
+        distances = distances_of(self.session, self.options.descriptor, self.options.seed)
+        return distances, nearest_references(distances, self.labelled.tolist())
+
+    def before(self, stage: str, before: str) -> StageResult:
+        """Give what a stage starts from.
+
+        Raises:
+            SolveError: It is not solved, or older than the labels.
+        """
+        result, stale = self.session.result(before), self.session.stale(before)
+        if result is None or stale:
+            found = f"is out of date: {stale}" if stale else "is not solved"
+            raise SolveError(
+                f"The stage {stage} starts from {before}, which {found}. Solve that one first: `refiner annotate solve "
+                f"{self.session.path} --stages {before},{stage}`."
+            )
+        return result
+
+    def earlier(
+        self, stage: str, keys: NDArray[np.uint64], name: str = "key"
+    ) -> tuple[NDArray[np.bool_], StageResult | None]:
+        """Give which frames (N,) an earlier result of a stage holds already, by its keys of a name, and the result."""
+        result = self.session.result(stage)
+        return unchanged(keys, None if result is None else result.numbers.get(name)), result
+
+    def known_hand(self, lifted: StageResult | None) -> Anatomy | None:
+        """Give the hand that a lift found, as long as it stands for the labels there are."""
+        hand = None if lifted is None else lifted.info.get("hand")
+        if hand is None or not self.knows_hand or hand["bones_mm"] != self.tree.length_mm.tolist():
+            return None
+        if len(self.labels) >= MORE_HANDS * hand["frames"]:
+            return None
+        return Anatomy.of_shape(hand["side"], hand["shape"], hand["residual_mm"])

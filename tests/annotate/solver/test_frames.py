@@ -1,0 +1,45 @@
+"""Frames one by one: optima worked out by hand."""
+
+import numpy as np
+import pytest
+from solver_cases import CAMERA, ONE_BONE, clicked, flat
+
+from refiner.annotate.solver.chain import to_directions, tree_of
+from refiner.annotate.solver.costs import Weights
+from refiner.annotate.solver.frames import solve_frames
+from refiner.annotate.solver.surface import terms_of
+from refiner.geometry.camera import project, unproject
+
+
+def test_a_bone_before_a_wall_worked_out_by_hand():
+    """a is clicked in the middle of a wall at 500 mm and pulled there; b, occluded, is 30 mm long and 9 mm aside.
+
+    In the middle x = 0 and z = 500; b must project to u with x_b = 9 and lie behind: z_b = 500 + sqrt(30^2 - 9^2).
+    """
+    tree = tree_of(ONE_BONE, [np.nan, 30.0])
+    depth, camera = flat()
+    b = np.array([9.0, 0.0, 500 + np.sqrt(30.0**2 - 9.0**2)])
+    a = np.array([0.0, 0.0, 500.0])
+    uv_px = project(np.stack([a, b]), CAMERA)
+    labels = clicked(uv_px, nearer=((0, 1),))
+    labels.flag[1] = 1
+    terms = terms_of(depth, 1.0, camera, np.zeros(2), [labels])
+    start = np.array([[[1.0, -2.0, 495.0], [15.0, 3.0, 510.0]]])
+    solution = solve_frames(tree, terms, Weights(), *to_directions(tree, start), tolerance=1e-12)
+    np.testing.assert_allclose(solution.joints_mm[0], [a, b], atol=1e-3)
+    assert solution.cost[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_frame_without_any_reading_is_solved_from_its_clicks():
+    tree = tree_of(ONE_BONE, [np.nan, 30.0])
+    _, camera = flat()
+    uv_px = project(np.array([[0, 0, 500.0], [20.0, 0, 520.0]]), CAMERA)
+    terms = terms_of(np.zeros((1, 64, 64), np.uint16), 1.0, camera, np.zeros(2), [clicked(uv_px)])
+    start = np.array([[[2.0, 0, 500.0], [22.0, 3.0, 510.0]]])
+    solution = solve_frames(tree, terms, Weights(), *to_directions(tree, start))
+    assert np.isfinite(solution.joints_mm).all()
+    np.testing.assert_allclose(project(solution.joints_mm[0], CAMERA), uv_px, atol=0.05)
+
+
+def test_unproject_is_the_inverse_the_cases_rest_on():
+    np.testing.assert_allclose(unproject([31.5, 31.5], 500.0, CAMERA), [0, 0, 500])
