@@ -66,7 +66,7 @@ ROWS: dict[str, Row] = {
     "exact_clicks": Row(correct="image"),
     "noisy_clicks": Row(noise_px=1.0, correct="image"),
     "equally_spaced": Row(choice="equal", correct="image"),
-    "corrected_in_space": Row(correct="space"),
+    "corrected_in_space": Row(correct="space", all_seeds=False),
     "hog": Row(choice="hog", options=Options(descriptor="hog")),
     "no_hand_model": Row(options=Options(hand_model=False)),
     "exact_paper": Row(options=Options(exact_paper=True), all_seeds=False),

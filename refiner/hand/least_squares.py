@@ -3,6 +3,7 @@
 import numba
 import numpy as np
 
+from refiner.cholesky import solve_damped
 from refiner.hand.derivatives import MOVES, columns_of, joint_jacobian, place_joints, pose_angles
 from refiner.hand.kinematics import rotation_matrix, shape_points
 
@@ -64,35 +65,6 @@ def _normal_equations(rotation, wrist, mirror, angles, shape, rest, directions, 
 
 
 @numba.njit(nogil=True, cache=True)
-def _solve_damped(normal, gradient, width, damping, factor, step):
-    """Write the step that solves (normal + damping diagonal) step = -gradient, by Cholesky; False where it fails."""
-    for p in range(width):
-        for q in range(p + 1):
-            value = normal[p, q]
-            if p == q:
-                value += damping * (normal[p, p] + 1e-3)
-            for k in range(q):
-                value -= factor[p, k] * factor[q, k]
-            if p == q:
-                if value <= 0.0:
-                    return False
-                factor[p, p] = np.sqrt(value)
-            else:
-                factor[p, q] = value / factor[q, q]
-    for p in range(width):
-        value = -gradient[p]
-        for k in range(p):
-            value -= factor[p, k] * step[k]
-        step[p] = value / factor[p, p]
-    for p in range(width - 1, -1, -1):
-        value = step[p]
-        for k in range(p + 1, width):
-            value -= factor[k, p] * step[k]
-        step[p] = value / factor[p, p]
-    return True
-
-
-@numba.njit(nogil=True, cache=True)
 def fit_batch(rotation, wrist, angles, shape, target, known, side, rest_joints, directions, flat_frame, low, high,
               active, precision, free, soft, iterations, placed_out, cost_out):  # fmt: skip
     """Bring hands to rest in place, each by itself.
@@ -142,7 +114,7 @@ def fit_batch(rotation, wrist, angles, shape, target, known, side, rest_joints, 
                     gradient,
                 )  # fmt: skip
                 stale = False
-            if not _solve_damped(normal, gradient, width, damping, factor, step):
+            if not solve_damped(normal, gradient, width, 1e-3 * damping, damping, factor, step):
                 damping = max(10.0 * damping, 1e-6)
                 continue
             # No more than half a radian at once: beyond it the linear picture of an angle says nothing.
@@ -200,7 +172,7 @@ def reduce_shapes(rotation, wrist, angles, shape, target, known, side, rest_join
         gradient_out += gradient[MOVES:]
         for p in range(count):
             # Gives minus the inverse times the column.
-            if not _solve_damped(normal, normal[:MOVES, MOVES + p].copy(), MOVES, 1e-9, factor, column):
+            if not solve_damped(normal, normal[:MOVES, MOVES + p].copy(), MOVES, 1e-12, 1e-9, factor, column):
                 continue
             for q in range(count):
                 for k in range(MOVES):

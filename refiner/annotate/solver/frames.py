@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from refiner.annotate.solver.chain import Tree, place_joints, take_step, tangents, to_joints
 from refiner.annotate.solver.costs import Terms, Weights, depth_at
 from refiner.annotate.solver.equations import add_pairs, empty_sums, frame_sums, normal_equations, pair_cost
+from refiner.cholesky import solve_damped
 from refiner.geometry.camera import project
 from refiner.threads import map_ranges
 
@@ -36,37 +37,6 @@ class Solution:
 
 
 @numba.njit(nogil=True, cache=True)
-def _solve_small(matrix, vector, damping, out):
-    """Solve (matrix + damping 1) out = -vector by Cholesky; whether it is positive definite."""
-    size = len(vector)
-    lower = np.empty((size, size))
-    for j in range(size):
-        total = matrix[j, j] + damping
-        for k in range(j):
-            total -= lower[j, k] * lower[j, k]
-        if total <= 1e-12:
-            return False
-        root = np.sqrt(total)
-        lower[j, j] = root
-        for i in range(j + 1, size):
-            total = matrix[i, j]
-            for k in range(j):
-                total -= lower[i, k] * lower[j, k]
-            lower[i, j] = total / root
-    for i in range(size):
-        total = -vector[i]
-        for k in range(i):
-            total -= lower[i, k] * out[k]
-        out[i] = total / lower[i, i]
-    for i in range(size - 1, -1, -1):
-        total = out[i]
-        for k in range(i + 1, size):
-            total -= lower[k, i] * out[k]
-        out[i] = total / lower[i, i]
-    return True
-
-
-@numba.njit(nogil=True, cache=True)
 def descend(tree, terms, weights, n, root_mm, directions, iterations, tolerance):
     """Solve one frame in place; its cost, and the steps tried.
 
@@ -83,7 +53,8 @@ def descend(tree, terms, weights, n, root_mm, directions, iterations, tolerance)
     count, size = len(directions), 3 + 2 * (len(directions) - 1)
     joints, trial = np.empty((count, 3)), np.empty((count, 3))
     gradient, hessian, bones = np.empty((count, 3)), np.empty((count, 3, 3)), empty_sums(count)
-    basis, matrix, vector = np.empty((count, 2, 3)), np.empty((size, size)), np.empty(size)
+    basis, vector = np.empty((count, 2, 3)), np.empty(size)
+    matrix, factor = np.empty((size, size)), np.empty((size, size))
     step, root_new, directions_new = np.empty(size), np.empty(3), np.empty((count, 3))
     place_joints(tree, root_mm, directions, joints)
     cost = frame_sums(tree, terms, weights, n, joints, gradient, hessian, bones) + pair_cost(terms, weights, n, joints)
@@ -96,7 +67,7 @@ def descend(tree, terms, weights, n, root_mm, directions, iterations, tolerance)
             add_pairs(tree, terms, weights, n, joints, basis, matrix, vector)
             fresh = False
         better = done = False
-        if _solve_small(matrix, vector, damping, step):
+        if solve_damped(matrix, vector, size, damping, 0.0, factor, step):
             longest = hoped = 0.0
             for i in range(size):
                 longest = max(longest, abs(step[i]))
