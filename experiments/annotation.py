@@ -31,8 +31,8 @@ from refiner.annotate.sessions.session import Session
 from refiner.annotate.sessions.truth import bones_of_store, surface_offset_mm
 from refiner.annotate.simulate import labels_of_truth
 from refiner.annotate.solver.chain import tree_of
-from refiner.annotate.solver.costs import Weights
 from refiner.annotate.solver.surface import terms_of
+from refiner.annotate.solver.terms import Weights
 from refiner.annotate.stages.case import Options
 from refiner.annotate.stages.lift import LIFT_WEIGHTS, lift
 from refiner.annotate.stages.solve import solve

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from refiner.annotate.solver.chain import to_directions, tree_of
-from refiner.annotate.solver.costs import NCC_STEPS, Weights
 from refiner.annotate.solver.surface import terms_of
+from refiner.annotate.solver.terms import NCC_STEPS, Weights
 from refiner.geometry.camera import project
 from refiner.hand.model import load_hand, pose_joints
 from refiner.hand.skeleton import HAND21, Skeleton

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from refiner.annotate.solver.costs import Terms
+from refiner.annotate.solver.terms import Terms
 from refiner.hand.fit import fit_hands
 from refiner.hand.model import HandModel, load_hand, pose_hands
 

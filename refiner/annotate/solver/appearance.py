@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.annotate.solver.costs import NCC_STEPS
+from refiner.annotate.solver.terms import NCC_STEPS
 
 PATCH = 25 / 128
 """Side of a patch over that of a crop."""

@@ -16,9 +16,10 @@ from scipy.linalg import LinAlgError, solveh_banded
 from threadpoolctl import threadpool_limits
 
 from refiner.annotate.solver.chain import Tree, place_joints, take_step, tangents, to_joints
-from refiner.annotate.solver.costs import Terms, Weights, huber
+from refiner.annotate.solver.costs import huber
 from refiner.annotate.solver.equations import add_pairs, empty_sums, frame_sums, normal_equations, pair_cost
 from refiner.annotate.solver.frames import LONGEST_STEP_MM, Solution
+from refiner.annotate.solver.terms import Terms, Weights
 from refiner.threads import map_frames, map_ranges
 
 _LEAST_DAMPING, _GREATEST_DAMPING = 1e-6, 1e8

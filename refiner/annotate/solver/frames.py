@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.annotate.solver.chain import Tree, place_joints, take_step, tangents, to_joints
-from refiner.annotate.solver.costs import Terms, Weights, depth_at
+from refiner.annotate.solver.costs import depth_at
 from refiner.annotate.solver.equations import add_pairs, empty_sums, frame_sums, normal_equations, pair_cost
+from refiner.annotate.solver.terms import Terms, Weights
 from refiner.cholesky import solve_damped
 from refiner.geometry.camera import project
 from refiner.threads import map_ranges

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.annotate.sessions.labels import FrameLabels
-from refiner.annotate.solver.costs import OUTSIDE_STEPS, Terms
+from refiner.annotate.solver.terms import OUTSIDE_STEPS, Terms
 from refiner.geometry.camera import unproject
 from refiner.threads import map_frames
 
@@ -26,7 +26,7 @@ def fill_gaps(depth: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np
 
     Returns:
         The surface (N, H, W), all 0 in a map without readings, and the distance to the nearest reading in quarters of
-        a pixel (see `refiner.annotate.solver.costs.Terms`).
+        a pixel (see `refiner.annotate.solver.terms.Terms`).
     """
     surface, outside = np.zeros_like(depth), np.full(depth.shape, 255, dtype=np.uint8)
     map_frames(_fill_gaps, depth, surface, outside)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.annotate.sessions.labels import VISIBLE, FrameLabels
-from refiner.annotate.solver.costs import Weights
+from refiner.annotate.solver.terms import Weights
 from refiner.geometry.camera import project
 
 

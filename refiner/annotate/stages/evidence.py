@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from refiner.annotate.solver.appearance import window_values
 from refiner.annotate.solver.chain import Tree
-from refiner.annotate.solver.costs import Terms, Weights
 from refiner.annotate.solver.equations import empty_sums, frame_sums
 from refiner.annotate.solver.frames import Solution, depth_behind
+from refiner.annotate.solver.terms import Terms, Weights
 from refiner.geometry.camera import project
 
 Floats = NDArray[np.float64]

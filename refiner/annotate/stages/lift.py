@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.annotate.solver.chain import Tree, to_directions, to_joints
-from refiner.annotate.solver.costs import Terms, Weights, depth_at
+from refiner.annotate.solver.costs import depth_at
 from refiner.annotate.solver.frames import Solution, descend
+from refiner.annotate.solver.terms import Terms, Weights
 
 LIFT_WEIGHTS = Weights()
 

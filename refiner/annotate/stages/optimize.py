@@ -15,10 +15,10 @@ from refiner.annotate.solver.anatomy import Anatomy, with_room
 from refiner.annotate.solver.appearance import unlike_windows
 from refiner.annotate.solver.band import solve_sequence
 from refiner.annotate.solver.chain import Tree, to_directions
-from refiner.annotate.solver.costs import Terms, Weights
 from refiner.annotate.solver.frames import Solution, depth_behind
 from refiner.annotate.solver.sequence import DepthSequence
 from refiner.annotate.solver.surface import POINTS, seen_points, terms_of
+from refiner.annotate.solver.terms import Terms, Weights
 from refiner.geometry.camera import project
 from refiner.threads import map_frames
 

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from refiner.annotate.solver.appearance import unlike_windows, window_values
 from refiner.annotate.solver.chain import Tree, to_directions
-from refiner.annotate.solver.costs import Terms, Weights, depth_at
+from refiner.annotate.solver.costs import depth_at
 from refiner.annotate.solver.flow import follow
 from refiner.annotate.solver.frames import depth_behind, solve_frames
 from refiner.annotate.solver.sequence import DepthSequence
 from refiner.annotate.solver.surface import terms_of
+from refiner.annotate.solver.terms import Terms, Weights
 from refiner.annotate.stages.settle import Settler
 from refiner.geometry.camera import project, unproject
 from refiner.threads import map_frames

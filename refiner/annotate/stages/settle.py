@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from refiner.annotate.sessions.labels import FrameLabels
 from refiner.annotate.solver.anatomy import Anatomy, with_room
 from refiner.annotate.solver.chain import Tree, to_directions
-from refiner.annotate.solver.costs import Weights
 from refiner.annotate.solver.frames import depth_behind, solve_frames
 from refiner.annotate.solver.sequence import DepthSequence
 from refiner.annotate.solver.surface import POINTS, seen_points, terms_of
+from refiner.annotate.solver.terms import Weights
 from refiner.threads import map_frames
 
 SETTLE_WEIGHTS = Weights(anchor_mm=3.0, points_mm=3.0)

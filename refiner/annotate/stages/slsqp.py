@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from refiner.annotate.solver.chain import Tree, to_directions, to_joints
-from refiner.annotate.solver.costs import Terms, depth_at
+from refiner.annotate.solver.costs import depth_at
 from refiner.annotate.solver.frames import Solution
+from refiner.annotate.solver.terms import Terms
 from refiner.annotate.stages.lift import start_joints
 from refiner.geometry.camera import project, unproject
 

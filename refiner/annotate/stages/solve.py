@@ -19,8 +19,8 @@ from refiner.annotate.references.select import propagation_order
 from refiner.annotate.sessions.results import STAGES, StageResult
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.solver.anatomy import Anatomy
-from refiner.annotate.solver.costs import Weights
 from refiner.annotate.solver.surface import terms_of
+from refiner.annotate.solver.terms import Weights
 from refiner.annotate.stages.case import LEAST_HANDS, Case, OnProgress, Options
 from refiner.annotate.stages.changes import lift_keys, optimize_keys, propagate_keys, sweep_keys
 from refiner.annotate.stages.conflicts import conflicts_of

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from refiner.annotate.solver.appearance import hand_image, unlike_windows
-from refiner.annotate.solver.costs import NCC_STEPS
 from refiner.annotate.solver.flow import follow
+from refiner.annotate.solver.terms import NCC_STEPS
 
 
 def texture(shift_u=0, shift_v=0):

@@ -6,9 +6,9 @@ from solver_cases import ONE_BONE, bumpy, clicked, flat, jacobian_of
 
 from refiner.annotate.solver.band import _run_cost, _run_equations, solve_sequence
 from refiner.annotate.solver.chain import tangents, to_directions, to_joints, tree_of
-from refiner.annotate.solver.costs import Weights
 from refiner.annotate.solver.equations import add_pairs, empty_sums, frame_sums, normal_equations
 from refiner.annotate.solver.surface import terms_of
+from refiner.annotate.solver.terms import Weights
 from refiner.hand.skeleton import HAND21
 
 

@@ -5,9 +5,9 @@ import pytest
 from solver_cases import CAMERA, ONE_BONE, clicked, flat
 
 from refiner.annotate.solver.chain import to_directions, tree_of
-from refiner.annotate.solver.costs import Weights
 from refiner.annotate.solver.frames import solve_frames
 from refiner.annotate.solver.surface import terms_of
+from refiner.annotate.solver.terms import Weights
 from refiner.geometry.camera import project, unproject
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from refiner.annotate.sessions.labels import FrameLabels
-from refiner.annotate.solver.costs import Weights
+from refiner.annotate.solver.terms import Weights
 from refiner.annotate.stages.conflicts import conflicts_of
 
 CAMERA = np.array([100.0, 100.0, 16.0, 16.0])

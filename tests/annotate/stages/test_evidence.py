@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from refiner.annotate.solver.chain import to_directions, to_joints, tree_of
-from refiner.annotate.solver.costs import NCC_STEPS, Weights
 from refiner.annotate.solver.frames import Solution, solve_frames
 from refiner.annotate.solver.surface import terms_of
+from refiner.annotate.solver.terms import NCC_STEPS, Weights
 from refiner.annotate.stages.evidence import depth_violation, evidence, jumps_mm
 from refiner.hand.skeleton import Skeleton
 

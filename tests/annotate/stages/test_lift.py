@@ -5,8 +5,8 @@ import pytest
 from shipped_sequence import clicks, error_mm, offsets, shipped
 
 from refiner.annotate.solver.chain import tree_of
-from refiner.annotate.solver.costs import Weights
 from refiner.annotate.solver.surface import terms_of
+from refiner.annotate.solver.terms import Weights
 from refiner.annotate.stages.lift import lift, start_joints
 from refiner.hand.skeleton import HAND21
 

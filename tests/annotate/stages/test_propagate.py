@@ -8,8 +8,8 @@ from refiner.annotate.references.descriptors import cosine_distances, hog
 from refiner.annotate.references.select import nearest_references, propagation_order
 from refiner.annotate.solver.anatomy import Anatomy, with_room
 from refiner.annotate.solver.chain import tree_of
-from refiner.annotate.solver.costs import Weights
 from refiner.annotate.solver.surface import seen_points, terms_of
+from refiner.annotate.solver.terms import Weights
 from refiner.annotate.stages.optimize import optimize
 from refiner.annotate.stages.propagate import propagate
 from refiner.annotate.stages.settle import Settler, steps_from
