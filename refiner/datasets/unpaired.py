@@ -24,6 +24,7 @@ class UnpairedDepth(L.LightningDataModule):
 
     Attributes:
         codec: What the network's values mean; the unit is the camera's.
+        distance_mm: Median depth of the centres of the rendered maps' cubes.
         provenance: Path, digest and number of maps of both stores.
     """
 
@@ -63,6 +64,7 @@ class UnpairedDepth(L.LightningDataModule):
             _check_store(store, size)
         cube_mm = _common_cube(*self._stores)
         self.codec = DepthCodec(self._stores[0].size, cube_mm, self._stores[1].depth_unit_mm, tau)
+        self.distance_mm = float(np.median(self._stores[0].read("centre_mm")[:, 2]))
         self.provenance = {
             name: {"path": str(store.path), "digest": store.digest(), "maps": len(store)}
             for name, store in zip(("synthetic", "real"), self._stores, strict=True)

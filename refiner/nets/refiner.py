@@ -16,10 +16,10 @@ from refiner.nets.blocks import (
     NO_READING,
     ResidualBlock,
     detail_channels,
+    dimness_octaves,
     distance_planes,
     extend_readings,
     is_reading,
-    returned_light,
 )
 
 _LEAK = 0.2
@@ -31,13 +31,14 @@ _FIELD_PX = 5
 _NEAR_PX = 7
 """Side of the neighbourhoods in which choices are alike."""
 
-_DIM, _BRIGHT = 0.4, 0.9
-"""Returned light (`returned_light`) of a render's darker rims, and of a surface that faces the camera."""
+_FACING, _RIM = 0.07, 1.32
+"""Dimness (`dimness_octaves`) of a surface that faces the camera, and of a render's rims, at the reference distance."""
 
+_DIMMEST = 2.0
+"""Noise of depth grows no more beyond this dimness, in octaves: there is hardly a reading left."""
 
-CERTAIN, CERTAIN_AND_MORE = 2.4, 0.4
-"""Choices beyond so many deviations of the noise, and so many more than the untrained network's, are held back in
-training: nothing could be learnt of them."""
+CERTAIN = 2.4
+"""A choice so many deviations of its noise beyond 0 is hardly tried the other way (0.8 %)."""
 
 _LARGEST_CHOICE_NOISE = 2.2
 """Noise beyond it is cut when the network is used, so that choices it is certain of stand: tries are for training."""
@@ -83,14 +84,27 @@ class Draw(NamedTuple):
         opposite: (N, 1, H, W), the same with the sign of the choice's noise turned; no gradient.
         choice: (N, 1, H, W), c without its noise, with its gradient; 0 where no reading is possible.
         noise: (N, 1, H, W), the choice's noise, standard normal.
-        prior: (N, 1, H, W), what the choice of the untrained network is.
+        excess: (N, 1, H, W), how far m goes beyond its bound before it is bounded.
+        steady: (N, 1, H, W), as `refined`, but for the noise of its depths.
     """
 
     refined: Tensor
     opposite: Tensor
     choice: Tensor
     noise: Tensor
-    prior: Tensor
+    excess: Tensor
+    steady: Tensor
+
+
+class _Parts(NamedTuple):
+    """What a map is refined to, as (N, 1, H, W) each: d, d without its noise, c without its own, c's noise, ..."""
+
+    depth: Tensor
+    steady: Tensor
+    choice: Tensor
+    noise: Tensor
+    possible: Tensor
+    excess: Tensor
 
 
 class ResidualRefiner(nn.Module):
@@ -98,11 +112,12 @@ class ResidualRefiner(nn.Module):
 
     A map is folded to 1/fold of its resolution (pixel unshuffle, nothing is lost), where ResNet blocks are cheap.
     They give three numbers for each pixel, s, a and m. With n and f two independent normal numbers at each pixel, f
-    filtered (the filter is learnt: sensors' noise is alike at neighbours):
+    filtered (the filter is learnt: sensors' noise is alike at neighbours), and q(x) the dimness in octaves
+    (`dimness_octaves`):
 
-        depth   d = clamp(extend(x) + max_shift tanh(s + (a + first_noise) f), -1, 1)
+        depth   d = clamp(extend(x) + max_shift tanh(s) + bounded 2^q(x) (a + first_noise) f, -1, 1)
         choice  c = bounded mean(m) + prior(x) + n
-        prior   -margin - light_margin max(light(x) - 0.4, 0) at a reading of x, +margin elsewhere
+        prior   -margin - sharpness max(1.32 - q(x), 0) at a reading of x, +margin elsewhere
         output  y = +1 where c > 0, else d
 
     A camera either measures a pixel or does not, so the choice is hard: a network that regressed holes would have to
@@ -110,14 +125,21 @@ class ResidualRefiner(nn.Module):
     With n unknown to the blocks m is a probability, so holes are tried from the first update on, and what is right can
     be kept. A hard choice has no gradient; `refiner.simgan.losses.choice_loss` estimates that of m from pairs of draws,
     which tells how much is lost in a region, and hardly which pixels: a patch without any hand is as real as one can
-    be, so that palms went before rims. Which ones go first is physics, the light that comes back (`returned_light`; of
-    a modelled time-of-flight camera's losses its order tells 93 to 98 % of pairs), and m is averaged over `choice_px`
-    and bounded where half of what faces the camera is lost: hands that are gone altogether teach nothing any more.
+    be, so that palms went before rims. Which ones go first is physics: a camera that lives on its own light measures
+    what sends enough of it back, and light falls with the cosine of the tilt and the square of the distance. Its noise
+    grows as that light falls. How much light is enough, and how much noise there is, is learnt: m is averaged over
+    `choice_px` and bounded where half of what faces the camera at the reference distance is lost, since hands that are
+    gone altogether teach nothing any more.
 
-    The last layer starts at zero: then y differs from x by noise of first_noise max_shift, and where |n| > margin; it
-    is x exactly without noise. Depth moves by `max_shift` at most, and no reading arises farther than `reach_px` from
-    one of x: labels hold by construction, whatever is learnt.
+    The last layer starts at zero: then y differs from x by noise of first_noise 2^q, and where n > margin; it is x
+    exactly without noise. Depth moves by `max_shift` at most, but for noise of mean 0 and `max_noise` at most, and no
+    reading arises farther than `reach_px` from one of x: labels hold by construction, whatever is learnt.
+
+    Attributes:
+        reference_mm: Median distance of the maps it is trained on, at which dimness counts from 0; 1 m until told.
     """
+
+    reference_mm: Tensor
 
     def __init__(
         self,
@@ -130,10 +152,11 @@ class ResidualRefiner(nn.Module):
         margin: float = 2.0,
         gain: float = 0.1,
         choice_noise: tuple[float, float, float] = (0.4, 0.3, 0.3),
-        first_noise: float = 0.1,
+        first_noise: float = 0.01,
+        max_noise: float = 0.3,
         slope_gain: float = 20.0,
         sees_distance: bool = False,
-        light_margin: float = 0.0,
+        sharpness: float = 0.0,
         choice_px: int = 1,
         choice_gain: float = 0.1,
     ) -> None:
@@ -152,13 +175,14 @@ class ResidualRefiner(nn.Module):
             choice_noise: Shares of n's variance that are a pixel's own, common to its neighbourhood, and common to the
                 map. Cameras lose rims, fingertips and whole far hands rather than single pixels; what is never tried is
                 never learnt.
-            first_noise: Deviation of the untrained network's noise of depth, in `max_shift`: without any, its use could
+            first_noise: Deviation of the untrained network's noise of depth, in half cubes: without any, its use could
                 not be found out.
+            max_noise: Greatest noise of depth, in half cubes.
             slope_gain: Where > 0, the blocks see slopes times this gain beside the depth (see `detail_channels`):
                 tilted surfaces give less light.
             sees_distance: Whether the blocks see how far away the hand is: light falls with the square of it.
-            light_margin: What is added to the margin for each unit of light beyond 0.4. Where > 0, the blocks see that
-                light too.
+            sharpness: Deviations of the choice's noise to an octave of light, so that at 7 one in six is lost where
+                there is a tenth more light than where half are. 0 does without physics: dimness is 0.
             choice_px: Side of the areas over which m is averaged; odd.
             choice_gain: Scale of m.
 
@@ -177,9 +201,10 @@ class ResidualRefiner(nn.Module):
             "gain": gain,
             "choice_noise": list(choice_noise),
             "first_noise": first_noise,
+            "max_noise": max_noise,
             "slope_gain": slope_gain,
             "sees_distance": sees_distance,
-            "light_margin": light_margin,
+            "sharpness": sharpness,
             "choice_px": choice_px,
             "choice_gain": choice_gain,
         }
@@ -187,10 +212,12 @@ class ResidualRefiner(nn.Module):
             raise ValueError(f"Found choice_noise {choice_noise}, wanted three shares >= 0 that add up to 1.")
         self.fold, self.chooses, self.noise_channels = fold, noise, 3 * fold**2 if noise else 0
         self.max_shift, self.reach_px, self.margin = max_shift, reach_px, margin
-        self.gain, self.choice_noise, self.first_noise = gain, choice_noise, first_noise
+        self.gain, self.choice_noise = gain, choice_noise
+        self.first_noise, self.max_noise = first_noise, max_noise
         self.slope_gain, self.sees_distance = slope_gain, sees_distance
-        self.light_margin, self.choice_px, self.choice_gain = light_margin, choice_px, choice_gain
-        planes = (4 if slope_gain > 0 else 2) + noise + (light_margin > 0)
+        self.sharpness, self.choice_px, self.choice_gain = sharpness, choice_px, choice_gain
+        self.register_buffer("reference_mm", torch.tensor(1000.0))
+        planes = (4 if slope_gain > 0 else 2) + noise + (sharpness > 0)
         self.first = nn.Conv2d(planes * fold**2 + DISTANCE_PLANES * sees_distance, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels, 3, _LEAK) for _ in range(blocks)))
         self.last = nn.Conv2d(channels, 3 * fold**2, 3, padding=1)
@@ -219,22 +246,21 @@ class ResidualRefiner(nn.Module):
         Returns:
             (N, 1, H, W) in [-1, 1], exactly +1 where there is no reading.
         """
-        moved, choice, drawn, possible, _ = self._parts(depth, noise, distance_mm)
+        parts = self._parts(depth, noise, distance_mm)
+        drawn = parts.noise
         if not self.training:
             drawn = drawn.clamp(-_LARGEST_CHOICE_NOISE, _LARGEST_CHOICE_NOISE)
-        return torch.where((choice + drawn <= 0) & possible, moved, NO_READING)
+        return torch.where((parts.choice + drawn <= 0) & parts.possible, parts.depth, NO_READING)
 
     def draw(self, depth: Tensor, noise: Tensor, distance_mm: Tensor | None = None) -> Draw:
         """Refine maps with the noise of the choice as it is and turned round; arguments as for `forward`."""
-        moved, choice, drawn, possible, prior = self._parts(depth, noise, distance_mm)
-        refined = torch.where((choice + drawn <= 0) & possible, moved, NO_READING)
+        moved, steady, choice, drawn, possible, excess = self._parts(depth, noise, distance_mm)
+        kept = (choice + drawn <= 0) & possible
+        refined, steady = (torch.where(kept, d, NO_READING) for d in (moved, steady))
         opposite = torch.where((choice - drawn <= 0) & possible, moved, NO_READING)
-        return Draw(refined, opposite.detach(), choice * possible, drawn, prior)
+        return Draw(refined, opposite.detach(), choice * possible, drawn, excess, steady)
 
-    def _parts(
-        self, depth: Tensor, noise: Tensor | None, distance_mm: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Give d, c without its noise, its noise, where a reading is possible, and the prior, each (N, 1, H, W)."""
+    def _parts(self, depth: Tensor, noise: Tensor | None, distance_mm: Tensor | None) -> _Parts:
         height, width = depth.shape[-2:]
         if noise is None:
             noise = depth.new_zeros(self.noise_shape(len(depth), height, width))
@@ -242,29 +268,32 @@ class ResidualRefiner(nn.Module):
         surface = extend_readings(depth, self.reach_px)
         reading = is_reading(depth).to(depth.dtype)
         planes = [detail_channels(surface, self.slope_gain) if self.slope_gain > 0 else surface]
-        prior = self.margin * (1 - 2 * reading)
-        if self.light_margin > 0:
-            planes.append(returned_light(depth))
-            prior = prior - self.light_margin * (planes[-1] - _DIM).clamp(min=0) * reading
+        prior, strength = self.margin * (1 - 2 * reading), 1.0
+        if self.sharpness > 0:
+            dimness = dimness_octaves(depth, distance_mm, self.reference_mm)
+            planes.append(dimness / 2)
+            prior = prior - self.sharpness * (_RIM - dimness).clamp(min=0) * reading
+            strength = torch.exp2(dimness.clamp(max=_DIMMEST))
         predicted = self._predict(torch.cat([*planes, reading], dim=1), for_depth, distance_mm)
         shift, spread, choice = predicted[..., :height, :width].split(1, 1)
-        shift, spread = self.gain * shift, self.gain * spread
-        area = self.choice_px, 1, self.choice_px // 2
-        choice = self.choice_gain * F.avg_pool2d(choice, *area, count_include_pad=False)
+        steady = moved = surface + self.max_shift * torch.tanh(self.gain * shift)
         drawn = torch.zeros_like(depth)
         if self.chooses:
             drawn = self._noise_of_choice(own, near)[..., :height, :width]
             field = self.field(F.pixel_shuffle(for_depth, self.fold)).float()[..., :height, :width]
-            shift = shift + (spread + self.first_noise) * field
-        moved = (surface + self.max_shift * torch.tanh(shift)).clamp(-1, 1)
-        if self.light_margin > 0:
-            most = self.margin + self.light_margin * (_BRIGHT - _DIM)
-            choice = most * torch.tanh(choice / most)
+            deviation = (self.gain * self.max_shift * spread + self.first_noise) * strength
+            moved = steady + self.max_noise * torch.tanh(deviation * field / self.max_noise)
+        area = self.choice_px, 1, self.choice_px // 2
+        choice = self.choice_gain * F.avg_pool2d(choice, *area, count_include_pad=False)
+        most = self.margin + (self.sharpness * (_RIM - _FACING) if self.sharpness > 0 else CERTAIN)
+        excess = (choice.abs() - most).clamp(min=0)
+        choice = choice.clamp(-most, most) + prior
+        moved, steady = moved.clamp(-1, 1), steady.clamp(-1, 1)
         # Where nothing is within reach the surface is +1: shifted values must not become readings there.
-        return moved, choice + prior, drawn, is_reading(surface), prior
+        return _Parts(moved, steady, choice, drawn, is_reading(surface), excess)
 
     def _predict(self, planes: Tensor, noise: Tensor, distance_mm: Tensor | None) -> Tensor:
-        """Give s, a and m, (N, 3, H, W) or a little larger, of surface, slopes and readings."""
+        """Give s, a and m, (N, 3, H, W) or a little larger, of surface, slopes, dimness and readings."""
         height, width = planes.shape[-2:]
         if height % self.fold or width % self.fold:
             planes = F.pad(planes, (0, -width % self.fold, 0, -height % self.fold), mode="replicate")

@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from refiner.nets.blocks import is_reading
-from refiner.nets.refiner import CERTAIN, CERTAIN_AND_MORE
 
 Adversarial = Literal["cross_entropy", "sigmoid", "least_squares"]
 Psi = Literal["identity", "gradients", "local_mean"]
@@ -132,19 +131,6 @@ def choice_loss(costs: Tensor, opposite_costs: Tensor, choice: Tensor, noise: Te
         The sum over pixels; its value means nothing.
     """
     return ((costs - opposite_costs).detach() * noise * choice / 2).sum()
-
-
-def certainty_loss(choice: Tensor, prior: Tensor) -> Tensor:
-    """Score choices that noise no longer changes, mean max(|c| - max(2.4, |prior| + 0.4), 0)^2.
-
-    Nothing could be learnt of them any more: at 2.4 deviations 0.8 % are still tried the other way.
-
-    Args:
-        choice: (N, 1, H, W), m + prior, in standard deviations of the noise.
-        prior: (N, 1, H, W), see `refiner.nets.refiner.ResidualRefiner`.
-    """
-    certain = (prior.abs() + CERTAIN_AND_MORE).clamp(min=CERTAIN)
-    return (choice.abs() - certain).clamp(min=0).square().mean()
 
 
 def offset_loss(refined: Tensor, synthetic: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.average import running_average
 from refiner.simgan.checkpoint import describe_run, history_of_rank
 from refiner.simgan.history import RefinedHistory
-from refiner.simgan.losses import certainty_loss, choice_loss, gradient_penalty
+from refiner.simgan.losses import choice_loss, gradient_penalty
 from refiner.simgan.objective import Objective
 from refiner.simgan.probe import ProbeNumbers, as_decoded, probe_numbers
 from refiner.simgan.schedule import UpdateSchedule
@@ -47,6 +47,7 @@ class SimGAN(L.LightningModule):
         refiner: nn.Module,
         discriminator: PatchDiscriminator,
         codec: DepthCodec,
+        distance_mm: float | None = None,
         optimizer_refiner: OptimizerFactory = lambda parameters: SGD(parameters, lr=2e-4),
         optimizer_discriminator: OptimizerFactory = lambda parameters: SGD(parameters, lr=2e-4),
         schedule: UpdateSchedule = UpdateSchedule(),  # noqa: B008 - frozen
@@ -56,6 +57,7 @@ class SimGAN(L.LightningModule):
         average_decay: float = 0.0,
         learning_rate_drop_after: int | None = 600_000,
         learning_rate_drop_factor: float = 0.25,
+        gradient_norm: float = 0.0,
         seed: int = 0,
     ) -> None:
         """Put the parts together.
@@ -64,6 +66,7 @@ class SimGAN(L.LightningModule):
             refiner: A network of `refiner.nets.refiner`.
             discriminator: With as many classes as the loss wants.
             codec: What the networks' values mean; from the data.
+            distance_mm: Median distance of the renders, for refiners that know how light falls; from the data.
             optimizer_refiner: Makes R's optimiser of its parameters.
             optimizer_discriminator: Makes D's.
             schedule: Whose turn it is.
@@ -74,6 +77,8 @@ class SimGAN(L.LightningModule):
                 average is over the last 1 / (1 - decay) updates of R, fewer at the start.
             learning_rate_drop_after: Updates after which both learning rates are multiplied by the factor.
             learning_rate_drop_factor: See above.
+            gradient_norm: Greatest norm of the gradient of a network's weights; longer ones are shortened to it. A
+                single one that is far longer moves every weight sixteen learning rates in Adam. 0 is no limit.
             seed: Seed of the noise input and of the history.
         """
         super().__init__()
@@ -81,7 +86,9 @@ class SimGAN(L.LightningModule):
         self.refiner, self.discriminator, self.codec = refiner, discriminator, codec
         self.schedule, self.objective, self.augmentation = schedule, objective, augmentation
         self.learning_rate_drop = learning_rate_drop_after, learning_rate_drop_factor
-        self.seed = seed
+        self.gradient_norm, self.seed = gradient_norm, seed
+        if distance_mm is not None and hasattr(refiner, "reference_mm"):
+            refiner.reference_mm.fill_(distance_mm)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
         self._optimizer_factories = optimizer_refiner, optimizer_discriminator
         self.history = RefinedHistory(history_maps, seed)
         self.refiner_average = running_average(refiner, average_decay) if average_decay > 0 else None
@@ -119,6 +126,8 @@ class SimGAN(L.LightningModule):
             loss, values = self.update_loss(batch, step)
             optimizer.zero_grad()
             self.manual_backward(loss)
+            if self.gradient_norm > 0:
+                self.clip_gradients(optimizer, self.gradient_norm, "norm")  # pyright: ignore[reportArgumentType]
             optimizer.step()
         if turn == 0 and self.refiner_average is not None:
             self.refiner_average.update_parameters(self.refiner)
@@ -164,7 +173,7 @@ class SimGAN(L.LightningModule):
         if alone:
             return self.objective.refiner_terms(refined, depth, None)
         logits = self.discriminator(self._judged(refined, _AUGMENT_REFINED, step), distance_mm)
-        values = self.objective.refiner_terms(refined, depth, logits)
+        values = self.objective.refiner_terms(refined, depth, logits, None if draw is None else draw.steady)
         if draw is not None and self.schedule.learns_choice(step):
             values["train/refiner/total"] = values["train/refiner/total"] + self._choice_loss(draw, batch, logits, step)
         return values
@@ -183,7 +192,8 @@ class SimGAN(L.LightningModule):
             opposite = self._judged(draw.opposite, _AUGMENT_REFINED, step)
             opposite_logits = self.discriminator(opposite, batch["synthetic_distance_mm"])
             pair = costs(draw.refined, logits), costs(draw.opposite, opposite_logits)
-        return choice_loss(*pair, draw.choice, draw.noise) + certainty_loss(draw.choice, draw.prior)
+        # What is bounded has no gradient any more: the second term holds it back where it still has one.
+        return choice_loss(*pair, draw.choice, draw.noise) + draw.excess.square().mean()
 
     def discriminator_losses(
         self, batch: UnpairedBatch, step: int, history: RefinedHistory | None

@@ -7,7 +7,6 @@ batches or optimisers: maps and logits go in, named numbers come out.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from refiner.nets.blocks import is_reading
@@ -49,21 +48,27 @@ class Objective:
     penalty_weight: float = 0.0
     penalty_every: int = 8
 
-    def refiner_terms(self, refined: Tensor, synthetic: Tensor, logits: Tensor | None) -> dict[str, Tensor]:
+    def refiner_terms(
+        self, refined: Tensor, synthetic: Tensor, logits: Tensor | None, steady: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Give the parts of L_R and their total.
 
         Args:
             refined: (N, 1, H, W).
             synthetic: (N, 1, H, W).
             logits: The discriminator's for `refined`; without them the adversarial part is left out.
+            steady: (N, 1, H, W), `refined` without the noise of its depths, which is compared in its place where it is
+                known. Noise moves no label, and how much there is, is D's to say: charged for it, refiners learnt half
+                of a camera's.
         """
+        kept = refined if steady is None else steady
         change = self_regularization_loss(
-            refined, synthetic, psi=self.psi, reduction=self.reduction, missing_weight=self.missing_weight
+            kept, synthetic, psi=self.psi, reduction=self.reduction, missing_weight=self.missing_weight
         )
         total = self.self_regularization_weight * change
         terms = {"train/refiner/self_regularization": change}
         if self.offset_weight > 0:
-            terms["train/refiner/offset"] = offset = offset_loss(refined, synthetic)
+            terms["train/refiner/offset"] = offset = offset_loss(kept, synthetic)
             total = total + self.offset_weight * offset
         if logits is not None:
             terms["train/refiner/adversarial"] = adversarial = adversarial_loss(
@@ -85,14 +90,15 @@ class Objective:
             turn_back: Undoes the augmentation of where things are.
 
         Returns:
-            (N, 1, H, W), in shares of the total of `refiner_terms`: the adversarial cost of the patches around a pixel
-            and self-regularisation of the pixel itself (with psi the identity, whatever the setting).
+            (N, 1, H, W), in shares of the total of `refiner_terms`: the adversarial cost of the patches around a pixel,
+            and self-regularisation where its reading came or went (with psi the identity, whatever the setting). How
+            far a reading was moved is no reason to lose it.
         """
         costs = adversarial_loss(logits, target_refined=False, kind=self.adversarial, reduction="none")
         spread = pixel_costs(turn_back(costs[:, None])[:, 0], patch_px, *refined.shape[-2:])
         change = (refined.float() - synthetic.float()).abs()
         lost = is_reading(refined) != is_reading(synthetic)
-        own = self.self_regularization_weight * torch.where(lost, self.missing_weight * change, change)
+        own = self.self_regularization_weight * self.missing_weight * change * lost
         if self.reduction == "mean":
             spread, own = spread / costs.numel(), own / refined.numel()
         return spread + own

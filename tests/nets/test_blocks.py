@@ -1,8 +1,17 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from refiner.nets.blocks import ResidualBlock, detail_channels, extend_readings, is_reading, returned_light
+from refiner.nets.blocks import (
+    ResidualBlock,
+    detail_channels,
+    dimness_octaves,
+    extend_readings,
+    is_reading,
+    returned_light,
+)
 
 
 def brute_force_extension(depth, reach):
@@ -55,6 +64,16 @@ def test_light_of_a_finger_before_a_palm_is_its_own():
     torch.testing.assert_close(returned_light(depth)[..., 1:-1, 1:-1], torch.ones(1, 1, 6, 6))
     depth[..., 4:] = 1.0
     assert returned_light(depth)[0, 0, 4, 2:6].tolist() == pytest.approx([1, 6 / 9, 3 / 9, 0])
+
+
+def test_dimness_by_hand():
+    """Facing walls at the reference distance and twice as far: a quarter of the light, two octaves; and no wall."""
+    depth = torch.zeros(3, 1, 8, 8)
+    depth[2] = 1.0
+    dimness = dimness_octaves(depth, torch.tensor([800.0, 1600.0, 800.0]), torch.tensor(800.0))
+    assert dimness[:, 0, 4, 4].tolist() == pytest.approx([0, 2, math.log2(20)])
+    with pytest.raises(ValueError, match="give distance_mm"):
+        dimness_octaves(depth, None, torch.tensor(800.0))
 
 
 def test_residual_block_is_the_papers_formula():

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -58,7 +60,7 @@ def test_residual_refiner_starts_as_the_identity(fold, size):
         torch.testing.assert_close(network.train(training)(x), x, rtol=0, atol=0)
     y = network(x, mild(network, size, 3))
     assert torch.equal(y == 1, x == 1)
-    # first_noise max_shift = 0.01 of noise, that of neighbours alike: two of three columns of the filter are shared.
+    # 0.01 of noise, that of neighbours alike: two of three columns of the filter are shared.
     many = x.repeat(200, 1, 1, 1)
     y, hand = network(many, mild(network, size, 600)), many < 1
     change = torch.where(hand, y - many, torch.nan)
@@ -72,12 +74,13 @@ def test_residual_refiner_starts_as_the_identity(fold, size):
 
 
 def test_residual_refiner_cannot_break_labels():
-    network, x = awake(ResidualRefiner(channels=8, blocks=2, max_shift=0.1, reach_px=2)).eval(), balls(6)
+    network = awake(ResidualRefiner(channels=8, blocks=2, max_shift=0.1, max_noise=0.05, reach_px=2)).eval()
+    x = balls(6)
     y = network(x, torch.randn(network.noise_shape(6, 16, 16)))
     assert y.min() >= -1
     assert y.max() <= 1
     both = (x < 1) & (y < 1)
-    assert (y - x)[both].abs().max() <= 0.1 + 1e-6
+    assert (y - x)[both].abs().max() <= 0.1 + 0.05 + 1e-6  # of which noise
     assert ((x < 1) & (y == 1)).any()  # some readings were taken away
     assert ((x == 1) & (y < 1)).any()  # and some added,
     near = torch.nn.functional.max_pool2d((x < 1).float(), 5, 1, 2) > 0
@@ -99,37 +102,73 @@ def test_a_draw_and_its_opposite_by_hand():
     assert (draw.choice[~possible] == 0).all()
 
 
-def test_what_sends_little_light_back_is_less_certain():
-    """A wall that faces the camera, light 1, and one that falls away as it goes across, light 1 / sqrt(2)."""
-    network = ResidualRefiner(8, 1, margin=1.0, light_margin=4.0)
-    wall = torch.zeros(1, 1, 16, 16)
-    noise = torch.zeros(network.noise_shape(1, 16, 16))
-    for depth, light in ((wall, 1.0), (wall + (torch.arange(16) - 8) / 8.5, (1 + (8 / 8.5) ** 2) ** -0.5)):
-        draw = network.draw(depth, noise)
-        inside = draw.choice[..., 1:-1, 1:-1]
-        torch.testing.assert_close(inside, torch.full_like(inside, -1 - 4 * (light - 0.4)))
-        assert torch.equal(draw.choice, draw.prior)
-    assert (network.draw(torch.ones(1, 1, 16, 16), noise).prior == 1).all()
+def test_what_is_steady_in_a_draw_is_its_depth_without_noise():
+    network, x = ResidualRefiner(8, 1, first_noise=0.05, max_noise=10.0), balls(200)
+    torch.nn.init.constant_(network.last.bias, 0.7)  # s = a = 0.07, m does not depend on the noise
+    noise = torch.randn(network.noise_shape(200, 16, 16), generator=torch.Generator().manual_seed(0))
+    draw = network.draw(x, noise)
+    both = (draw.refined < 1) & (x < 0.5)  # nothing is cut at the far face
+    wanted = 0.1 * torch.tanh(torch.tensor(0.07))
+    torch.testing.assert_close((draw.steady - x)[both], wanted.expand(int(both.sum())))
+    assert (draw.refined - draw.steady)[both].std().item() == pytest.approx(0.05 + 0.1 * 0.07, rel=0.05)
+    assert (draw.steady == 1)[(x < 0.5) & (draw.refined == 1)].all()
+    assert draw.steady.requires_grad
+
+
+METRE = torch.tensor([1000.0])
+
+
+def test_what_sends_little_light_back_is_less_certain_and_noisier():
+    """Walls that face the camera and that fall away by 60 degrees, one octave dimmer, at 1 m and twice as far away."""
+    network = ResidualRefiner(8, 1, margin=1.0, sharpness=4.0)
+    noise = torch.ones(network.noise_shape(1, 32, 32))
+    noise[:, :8] = 0.0  # the choice's
+    facing = torch.zeros(1, 1, 32, 32)
+    tilted = facing + math.sqrt(3) * (torch.arange(32) - 16) / 16
+    for depth, distance_mm, octaves in (
+        (facing, METRE, 0),
+        (tilted.clamp(-0.9, 0.9), METRE, 1),
+        (facing, math.sqrt(2) * METRE, 1),
+        (facing, 4 * METRE, 4),
+        (facing, METRE / 2, -2),
+    ):
+        draw = network.draw(depth, noise, distance_mm)
+        inside = (slice(None), slice(None), slice(12, 20), slice(12, 20))
+        torch.testing.assert_close(draw.choice[inside], torch.full((1, 1, 8, 8), -1 - 4 * max(1.32 - octaves, 0.0)))
+        # f is 3 inside, the sum of a filter that keeps the variance of independent numbers; noise grows over 2 octaves.
+        wanted = 0.3 * math.tanh(3 * 0.01 * 2 ** min(octaves, 2) / 0.3)
+        torch.testing.assert_close((draw.refined - draw.steady)[inside], torch.full((1, 1, 8, 8), wanted))
+    assert (network.draw(torch.ones(1, 1, 32, 32), noise, METRE).choice == 0).all()
+    with pytest.raises(ValueError, match="give distance_mm"):
+        network(facing, noise)
+
+
+def test_dimness_counts_from_the_reference_distance():
+    network, twice = (ResidualRefiner(8, 1, sharpness=4.0) for _ in range(2))
+    twice.reference_mm.fill_(2000.0)
+    x, noise = balls(2), torch.zeros(network.noise_shape(2, 16, 16))
+    near, far = (torch.full((2,), mm) for mm in (900.0, 1800.0))
+    torch.testing.assert_close(network.draw(x, noise, near).choice, twice.draw(x, noise, far).choice)
 
 
 def test_what_faces_the_camera_is_never_lost_altogether():
-    network = ResidualRefiner(8, 1, margin=1.0, light_margin=4.0)
-    torch.nn.init.constant_(network.last.bias, 1e6)  # m without bound
-    draw = network.draw(torch.zeros(1, 1, 16, 16), torch.zeros(network.noise_shape(1, 16, 16)))
-    torch.testing.assert_close(draw.choice[..., 1:-1, 1:-1], torch.full((1, 1, 14, 14), (0.9 - 1.0) * 4))
+    network = ResidualRefiner(8, 1, margin=1.0, sharpness=4.0)
+    torch.nn.init.constant_(network.last.bias, 100.0)  # m = 0.1 * 100 without bound
+    draw = network.draw(torch.zeros(1, 1, 16, 16), torch.zeros(network.noise_shape(1, 16, 16)), METRE)
+    inside = draw.choice[..., 1:-1, 1:-1]  # half are lost at 0.95 of the light
+    torch.testing.assert_close(inside, torch.full_like(inside, -4 * 0.07))
+    torch.testing.assert_close(draw.excess, torch.full_like(draw.excess, 10 - (1 + 4 * (1.32 - 0.07))))
 
 
 def test_choices_are_learnt_for_areas():
-    network = awake(ResidualRefiner(8, 1, choice_px=7, choice_gain=0.3))
+    network = awake(ResidualRefiner(8, 1, choice_px=7, choice_gain=0.3, margin=99.0))
     single = ResidualRefiner(**(network.settings | {"choice_px": 1, "choice_gain": 1.0}))
     single.load_state_dict(network.state_dict())
     noise = torch.zeros(network.noise_shape(2, 16, 16))
     depth = 0.1 * torch.rand(2, 1, 16, 16)
     whole, each = (net.draw(depth, noise) for net in (network, single))
     assert each.choice.std() > 0
-    torch.testing.assert_close(
-        (whole.choice - whole.prior)[..., 8, 8], 0.3 * (each.choice - each.prior)[..., 5:12, 5:12].mean(dim=(2, 3))
-    )
+    torch.testing.assert_close(whole.choice[..., 8, 8] + 99, 0.3 * (each.choice[..., 5:12, 5:12] + 99).mean(dim=(2, 3)))
 
 
 def test_choices_that_are_certain_stand_when_the_network_is_used():
@@ -209,7 +248,10 @@ def test_output_does_not_depend_on_batch_companions(network, training):
 
 @pytest.mark.parametrize(
     "network",
-    [PaperRefiner(4, 2, 5), ResidualRefiner(8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.0, True)],
+    [
+        PaperRefiner(4, 2, 5),
+        ResidualRefiner(8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.4, 0.0, True, 5.0, 3, 0.2),
+    ],
 )
 def test_settings_rebuild_the_network(network):
     again = type(network)(**network.settings)

@@ -6,7 +6,6 @@ from torch.nn import functional as F
 
 from refiner.simgan.losses import (
     adversarial_loss,
-    certainty_loss,
     choice_loss,
     discriminator_accuracy,
     gradient_penalty,
@@ -157,12 +156,6 @@ def test_gradient_of_a_choice_against_its_closed_form():
         assert choice.grad is not None
         wanted = 2 * math.exp(-m * m / 2) / math.sqrt(2 * math.pi)
         assert choice.grad.mean().item() == pytest.approx(wanted, rel=0.02)
-
-
-def test_certainty_by_hand():
-    choice = torch.tensor([-4.4, -2.4, 0.0, 3.4]).view(1, 1, 2, 2)
-    for prior, wanted in ((2.0, (4 + 1) / 4), (0.5, (4 + 1) / 4), (-3.0, (1 + 0) / 4)):  # certain from 2.4, 2.4, 3.4 on
-        assert certainty_loss(choice, torch.full_like(choice, prior)).item() == pytest.approx(wanted)
 
 
 def test_offset_by_hand():

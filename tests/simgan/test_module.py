@@ -390,3 +390,23 @@ def test_what_a_camera_loses_far_away_is_lost_far_away_only():
     near, far = ((refiner(x, noise, torch.full((200,), mm)) < 1)[hand].float().mean() for mm in (800.0, 1500.0))
     assert near > 0.8
     assert far < 0.4
+
+
+def test_a_long_gradient_is_shortened(data):
+    """Twelve updates of plain gradient descent with a rate of 1 move the weights by 12 times the limit at most."""
+    settings = dict.fromkeys(("optimizer_refiner", "optimizer_discriminator"), lambda weights: SGD(weights, lr=1.0))
+    moved = {}
+    for limit in (0.0, 1e-3):
+        model = simgan(**settings, gradient_norm=limit, average_decay=0.0)
+        before = [weights.detach().clone() for weights in model.parameters()]
+        fit(model, data, f"r{limit}", 12)
+        change = [(w.detach() - b).square().sum() for w, b in zip(model.parameters(), before, strict=True)]
+        moved[limit] = torch.stack(change).sum().sqrt().item()
+    assert 0 < moved[1e-3] <= 12e-3 + 1e-6
+    assert moved[0.0] > 12e-3
+
+
+def test_the_refiner_is_told_how_far_away_the_renders_are():
+    model = simgan(ResidualRefiner(8, 1, sharpness=7.0, sees_distance=True), distance_mm=640.0)
+    assert model.refiner.reference_mm == 640
+    assert model.trained_refiner.reference_mm == 640

@@ -18,6 +18,16 @@ def test_parts_of_the_refiner_and_their_weight():
     )
 
 
+def test_noise_is_not_charged():
+    synthetic, steady = torch.zeros(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.1)
+    objective = Objective(reduction="mean", self_regularization_weight=0.5, offset_weight=2.0)
+    terms = objective.refiner_terms(steady + 0.3, synthetic, None, steady)
+    assert terms["train/refiner/offset"].item() == pytest.approx(0.1)
+    assert terms["train/refiner/self_regularization"].item() == pytest.approx(0.1)
+    assert terms["train/refiner/total"].item() == pytest.approx(0.5 * 0.1 + 2 * 0.1)
+    assert objective.refiner_terms(steady + 0.3, synthetic, None)["train/refiner/offset"].item() == pytest.approx(0.4)
+
+
 def test_refiner_without_a_discriminator():
     terms = Objective().refiner_terms(torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), None)
     assert set(terms) == {"train/refiner/self_regularization", "train/refiner/total"}
