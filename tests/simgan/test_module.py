@@ -344,7 +344,7 @@ def test_best_checkpoints_are_kept_and_the_others_removed(data, monkeypatch):
     from refiner.simgan.probe import ProbeNumbers
 
     scores = iter([0.9, 0.8, 0.6, 0.95, 0.7])  # the first before any update
-    monkeypatch.setattr("refiner.simgan.module.probe_numbers", lambda *_: ProbeNumbers(0.0, next(scores), 0.0))
+    monkeypatch.setattr("refiner.simgan.module.probe_numbers", lambda *_: ProbeNumbers(0.0, next(scores), 0.0, 0.0))
     runner = fit(simgan(), data, "r", 12, val_check_interval=3)
     names = sorted(path.name for path in Path(runner.log_dir, "checkpoints").iterdir())
     assert names == ["last.ckpt", "update=0000006-score=0.1000.ckpt", "update=0000012-score=0.2000.ckpt"]

@@ -31,6 +31,21 @@ def test_shift_uses_each_maps_own_cube():
     assert depth_shift_mm(synthetic, refined, torch.tensor([200.0, 400.0])) == pytest.approx(15.0)
 
 
+def test_drift_is_what_noise_leaves_by_hand():
+    # A checkerboard of +-0.1, and 0.04 everywhere: of nine pixels five are alike, so 0.04 +- 0.1 / 9, in half cubes.
+    v, u = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
+    synthetic = torch.zeros(1, 1, 8, 8)
+    noisy = (0.1 * (-1.0) ** (u + v))[None, None]
+    cube_mm = torch.tensor([200.0])
+    assert depth_shift_mm(synthetic, noisy, cube_mm) == pytest.approx(10.0)
+    assert depth_shift_mm(synthetic, noisy, cube_mm, 3) < 10 / 8
+    assert depth_shift_mm(synthetic, noisy + 0.04, cube_mm, 3) == pytest.approx(4.0, abs=0.2)
+    # Windows average readings alone: what was lost does not water down what is left.
+    lost = torch.where(u > 3, 1.0, 0.04)[None, None]
+    assert depth_shift_mm(synthetic, lost, cube_mm, 3) == pytest.approx(4.0)
+    assert depth_shift_mm(synthetic, torch.ones(1, 1, 8, 8), cube_mm, 3) == 0
+
+
 def test_holes_are_what_readings_enclose():
     depth = torch.ones(1, 1, 7, 7)
     depth[..., 1:6, 1:6] = 0.0
@@ -88,5 +103,7 @@ def test_numbers_of_a_refiner_that_does_nothing():
 
 
 def test_score_prefers_realism_but_not_at_the_price_of_labels():
-    score = [ProbeNumbers(shift, accuracy, 0.0).score for shift, accuracy in ((1, 0.9), (1, 0.6), (1, 0.4), (9, 0.5))]
+    score = [
+        ProbeNumbers(9.0, accuracy, 0.0, drift).score for drift, accuracy in ((1, 0.9), (1, 0.6), (1, 0.4), (9, 0.5))
+    ]
     assert score == pytest.approx([0.4, 0.1, 0.1, 0.6])
