@@ -4,7 +4,7 @@
 
 The collapsed run has the faults that people make most: nothing holds the refined maps to the rendered ones (no
 self-regularisation, no bound on the change of depth), the discriminator is not steadied (no history, no gradient
-penalty), and the refiner learns ten times as fast. Writes health.png and health.json to the folder.
+penalty), and the refiner learns thirty times as fast. Writes health.png and health.json to the folder.
 """
 
 import argparse
