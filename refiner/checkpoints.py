@@ -4,6 +4,7 @@ A checkpoint is Lightning's, with plain entries beside, of which `format` says w
 numbers, strings, lists and dictionaries only.
 """
 
+import inspect
 import warnings
 from pathlib import Path
 from typing import Any
@@ -69,19 +70,25 @@ def rebuild_network(
         In evaluation mode, on the CPU, without gradients.
 
     Raises:
-        CheckpointError: The class is unknown, or the weights do not fit.
+        CheckpointError: The class or a setting is unknown, or the weights do not fit.
     """
     description = checkpoint[key]
+    writer = f"It was written by depth-refiner {checkpoint['depth_refiner_version']}: use that version, or train again."
     if description["class"] not in known:
         raise CheckpointError(
-            f"{path} holds a {key} of class {description['class']!r}; this version knows {', '.join(known)}. "
-            f"It was written by depth-refiner {checkpoint['depth_refiner_version']}: use that version."
+            f"{path} holds a {key} of class {description['class']!r}; this version knows {', '.join(known)}. {writer}"
         )
-    network = known[description["class"]](**description["settings"])
+    kind = known[description["class"]]
+    if strangers := set(description["settings"]) - set(inspect.signature(kind).parameters):
+        raise CheckpointError(
+            f"{path} holds a {kind.__name__} with the settings {', '.join(sorted(strangers))}, which this version's "
+            f"does not have. {writer}"
+        )
+    network = kind(**description["settings"])
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise CheckpointError(f"{path}: the weights do not fit the network it describes: {error}") from error
+        raise CheckpointError(f"{path}: the weights do not fit the network it describes: {error} {writer}") from error
     return network.eval().requires_grad_(False)
 
 

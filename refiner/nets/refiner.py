@@ -183,7 +183,7 @@ class ResidualRefiner(nn.Module):
             sees_distance: Whether the blocks see how far away the hand is: light falls with the square of it.
             sharpness: Deviations of the choice's noise to an octave of light, so that at 7 one in six is lost where
                 there is a tenth more light than where half are. 0 does without physics: dimness is 0.
-            choice_px: Side of the areas over which m is averaged; odd.
+            choice_px: Side of the areas over which m is averaged, odd; 0 averages it over all readings of a map.
             choice_gain: Scale of m.
 
         Raises:
@@ -283,8 +283,12 @@ class ResidualRefiner(nn.Module):
             field = self.field(F.pixel_shuffle(for_depth, self.fold)).float()[..., :height, :width]
             deviation = (self.gain * self.max_shift * spread + self.first_noise) * strength
             moved = steady + self.max_noise * torch.tanh(deviation * field / self.max_noise)
-        area = self.choice_px, 1, self.choice_px // 2
-        choice = self.choice_gain * F.avg_pool2d(choice, *area, count_include_pad=False)
+        if self.choice_px > 0:
+            choice = F.avg_pool2d(choice, self.choice_px, 1, self.choice_px // 2, count_include_pad=False)
+        else:
+            total, count = ((part * reading).sum((2, 3), keepdim=True) for part in (choice, torch.ones_like(choice)))
+            choice = (total / count.clamp(min=1)).expand_as(depth)
+        choice = self.choice_gain * choice
         most = self.margin + (self.sharpness * (_RIM - _FACING) if self.sharpness > 0 else CERTAIN)
         excess = (choice.abs() - most).clamp(min=0)
         choice = choice.clamp(-most, most) + prior

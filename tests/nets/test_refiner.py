@@ -171,6 +171,19 @@ def test_choices_are_learnt_for_areas():
     torch.testing.assert_close(whole.choice[..., 8, 8] + 99, 0.3 * (each.choice[..., 5:12, 5:12] + 99).mean(dim=(2, 3)))
 
 
+def test_a_choice_for_the_whole_map_is_the_mean_over_its_readings():
+    network = awake(ResidualRefiner(8, 1, choice_px=0, choice_gain=0.3, margin=99.0))
+    single = ResidualRefiner(**(network.settings | {"choice_px": 1, "choice_gain": 1.0}))
+    single.load_state_dict(network.state_dict())
+    depth, noise = balls(3), torch.zeros(network.noise_shape(3, 16, 16))
+    whole, each = (net.draw(depth, noise).choice + 99 for net in (network, single))
+    for item in range(3):
+        hand = depth[item] < 1
+        mean = each[item][hand].mean()
+        torch.testing.assert_close(whole[item][hand], (0.3 * mean).expand(int(hand.sum())), rtol=0, atol=1e-4)
+    assert (network.draw(torch.ones(3, 1, 16, 16), noise).choice == 0).all()  # no reading, nothing to average
+
+
 def test_choices_that_are_certain_stand_when_the_network_is_used():
     network, x = ResidualRefiner(8, 1, margin=2.4), balls(3).repeat(100, 1, 1, 1)
     noise = torch.randn(network.noise_shape(300, 16, 16), generator=torch.Generator().manual_seed(0))
