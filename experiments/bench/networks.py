@@ -3,8 +3,9 @@
     python -m experiments.bench.networks [--threads 1] [--rounds 5] [--size 64] [--out FILE.json]
 
 Both sides in one run, in turn, each as it is used: the paper's pair in plain eager PyTorch with SGD; the fast pair with
-channels innermost and fused Adam, which is how its recipe trains it. In both the discriminator's weights take no
-gradient while the refiner is updated. The gradient penalty, part of every eighth iteration of the recipe, is left out;
+channels innermost and fused Adam, which is how its recipe trains it, its choices judged in pairs of draws. In both the
+discriminator's weights take no gradient while the refiner is updated. The gradient penalty, part of every eighth
+iteration of the recipe, is left out;
 `experiments.bench.training` times whole updates.
 """
 
@@ -21,8 +22,8 @@ from torch import Tensor, nn
 from experiments.bench.timing import ratios, report, row, seconds_each
 from refiner.cli.training import keep_freed_memory
 from refiner.nets.discriminator import EYE_LAYERS, PatchDiscriminator
-from refiner.nets.refiner import PaperRefiner
-from refiner.simgan.losses import adversarial_loss, self_regularization_loss
+from refiner.nets.refiner import Draw, PaperRefiner
+from refiner.simgan.losses import adversarial_loss, choice_loss, pixel_costs, self_regularization_loss
 
 RECIPE = Path(__file__).resolve().parents[2] / "configs/simgan/fast.yaml"
 MAPS = 16
@@ -42,10 +43,26 @@ def discs(size: int) -> Tensor:
     return torch.where(inside, 0.3 * torch.rand(MAPS, 1, size, size), torch.ones(()))
 
 
+def with_noise(network: nn.Module, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Give what a refiner is called with: maps, noise, distances."""
+    shape = network.noise_shape(len(maps), *maps.shape[-2:])  # pyright: ignore[reportCallIssue]
+    return maps, torch.randn(shape), torch.full((len(maps),), 1000.0)
+
+
+def pair_loss(draw: Draw, logits: Tensor, discriminator: nn.Module, distance_mm: Tensor) -> Tensor:
+    """Give the loss of choices, of a draw and its opposite."""
+    height, width = draw.refined.shape[-2:]
+    with torch.no_grad():
+        pair = [
+            pixel_costs(judged[:, 0].square(), discriminator.patch_px, height, width)  # pyright: ignore[reportArgumentType]
+            for judged in (logits, discriminator(draw.opposite, distance_mm))
+        ]
+    return choice_loss(pair[0], pair[1], draw.choice, draw.noise)
+
+
 def refining(network: nn.Module, maps: Tensor) -> Callable[[], Any]:
     """Give a job that refines all maps."""
-    shape = network.noise_shape(len(maps), *maps.shape[-2:])  # pyright: ignore[reportCallIssue]
-    inputs = (maps, torch.randn(shape)) if shape[1] else (maps,)
+    inputs = with_noise(network, maps)
 
     def job() -> None:
         network.eval()
@@ -64,14 +81,19 @@ def training(
 ) -> Callable[[], Any]:
     """Give a job that updates the refiner once and the discriminator once."""
     refiner, discriminator = networks
-    shape = refiner.noise_shape(len(maps), *maps.shape[-2:])  # pyright: ignore[reportCallIssue]
-    inputs = (maps, torch.randn(shape)) if shape[1] else (maps,)
+    inputs = with_noise(refiner, maps)
+    distance_mm = inputs[2]
+    chooses = getattr(refiner, "chooses", False)
 
     def job() -> None:
         refiner.train()
         discriminator.requires_grad_(False)
-        refined = refiner(*inputs)
-        total = adversarial_loss(discriminator(refined), target_refined=False, **loss)
+        draw = refiner.draw(*inputs) if chooses else None  # pyright: ignore[reportCallIssue]
+        refined = refiner(*inputs) if draw is None else draw.refined
+        logits = discriminator(refined, distance_mm)
+        total = adversarial_loss(logits, target_refined=False, **loss)
+        if draw is not None:
+            total = total + pair_loss(draw, logits, discriminator, distance_mm)
         total = total + weight * self_regularization_loss(refined, maps, psi="identity", reduction=loss["reduction"])
         optimizers[0].zero_grad()
         total.backward()
@@ -79,8 +101,8 @@ def training(
         discriminator.requires_grad_(True)
         with torch.no_grad():
             refined = refiner(*inputs)
-        total = adversarial_loss(discriminator(refined), target_refined=True, **loss)
-        total = total + adversarial_loss(discriminator(maps), target_refined=False, **loss)
+        total = adversarial_loss(discriminator(refined, distance_mm), target_refined=True, **loss)
+        total = total + adversarial_loss(discriminator(maps, distance_mm), target_refined=False, **loss)
         optimizers[1].zero_grad()
         total.backward()
         optimizers[1].step()

@@ -20,6 +20,7 @@ from refiner.nets.blocks import (
     distance_planes,
     extend_readings,
     is_reading,
+    mean_around,
 )
 
 _LEAK = 0.2
@@ -284,7 +285,7 @@ class ResidualRefiner(nn.Module):
             deviation = (self.gain * self.max_shift * spread + self.first_noise) * strength
             moved = steady + self.max_noise * torch.tanh(deviation * field / self.max_noise)
         if self.choice_px > 0:
-            choice = F.avg_pool2d(choice, self.choice_px, 1, self.choice_px // 2, count_include_pad=False)
+            choice = mean_around(choice, self.choice_px, count_include_pad=False)
         else:
             total, count = ((part * reading).sum((2, 3), keepdim=True) for part in (choice, torch.ones_like(choice)))
             choice = (total / count.clamp(min=1)).expand_as(depth)
@@ -313,6 +314,6 @@ class ResidualRefiner(nn.Module):
         own, near = F.pixel_shuffle(own, self.fold), F.pixel_shuffle(near, self.fold)
         # The sum of all pixels' own is one draw for the map, and next to independent of each.
         of_map = own.sum(dim=(2, 3), keepdim=True) / (own.shape[2] * own.shape[3]) ** 0.5
-        near = _NEAR_PX * F.avg_pool2d(near, _NEAR_PX, 1, _NEAR_PX // 2)
+        near = _NEAR_PX * mean_around(near, _NEAR_PX)
         for_pixel, for_near, for_map = (share**0.5 for share in self.choice_noise)
         return for_pixel * own + for_near * near + for_map * of_map

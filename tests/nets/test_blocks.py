@@ -10,6 +10,7 @@ from refiner.nets.blocks import (
     dimness_octaves,
     extend_readings,
     is_reading,
+    mean_around,
     returned_light,
 )
 
@@ -64,6 +65,14 @@ def test_light_of_a_finger_before_a_palm_is_its_own():
     torch.testing.assert_close(returned_light(depth)[..., 1:-1, 1:-1], torch.ones(1, 1, 6, 6))
     depth[..., 4:] = 1.0
     assert returned_light(depth)[0, 0, 4, 2:6].tolist() == pytest.approx([1, 6 / 9, 3 / 9, 0])
+
+
+@pytest.mark.parametrize("count_include_pad", [True, False])
+@pytest.mark.parametrize("side", [1, 3, 7])
+def test_means_around_are_those_of_a_square_window(side, count_include_pad):
+    values = torch.randn(2, 3, 6, 9, generator=torch.Generator().manual_seed(0))
+    square = torch.nn.functional.avg_pool2d(values, side, 1, side // 2, count_include_pad=count_include_pad)
+    torch.testing.assert_close(mean_around(values, side, count_include_pad), square)
 
 
 def test_dimness_by_hand():
