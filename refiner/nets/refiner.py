@@ -38,7 +38,7 @@ _FACING, _RIM = 0.07, 1.32
 _DIMMEST = 2.0
 """Noise of depth grows no more beyond this dimness, in octaves: there is hardly a reading left."""
 
-CERTAIN = 2.4
+_CERTAIN = 2.4
 """A choice so many deviations of its noise beyond 0 is hardly tried the other way (0.8 %)."""
 
 _LARGEST_CHOICE_NOISE = 2.2
@@ -98,7 +98,7 @@ class Draw(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """What a map is refined to, as (N, 1, H, W) each: d, d without its noise, c without its own, c's noise, ..."""
+    """d, d without noise, c without its own, c's noise, where a reading is possible, `Draw.excess`: (N, 1, H, W)."""
 
     depth: Tensor
     steady: Tensor
@@ -242,7 +242,7 @@ class ResidualRefiner(nn.Module):
         Args:
             depth: (N, 1, H, W) in [-1, 1].
             noise: As `noise_shape` says, standard normal; none counts as zeros.
-            distance_mm: (N,), depth of the centre of each map's cube; not used unless `sees_distance`.
+            distance_mm: (N,), depth of the centre of each map's cube; not used unless `sees_distance` or `sharpness`.
 
         Returns:
             (N, 1, H, W) in [-1, 1], exactly +1 where there is no reading.
@@ -287,10 +287,10 @@ class ResidualRefiner(nn.Module):
         if self.choice_px > 0:
             choice = mean_around(choice, self.choice_px, count_include_pad=False)
         else:
-            total, count = ((part * reading).sum((2, 3), keepdim=True) for part in (choice, torch.ones_like(choice)))
+            total, count = (part.sum((2, 3), keepdim=True) for part in (choice * reading, reading))
             choice = (total / count.clamp(min=1)).expand_as(depth)
         choice = self.choice_gain * choice
-        most = self.margin + (self.sharpness * (_RIM - _FACING) if self.sharpness > 0 else CERTAIN)
+        most = self.margin + (self.sharpness * (_RIM - _FACING) if self.sharpness > 0 else _CERTAIN)
         excess = (choice.abs() - most).clamp(min=0)
         choice = choice.clamp(-most, most) + prior
         moved, steady = moved.clamp(-1, 1), steady.clamp(-1, 1)

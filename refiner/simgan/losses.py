@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from refiner.nets.blocks import is_reading
+from refiner.nets.blocks import is_reading, mean_around
 
 Adversarial = Literal["cross_entropy", "sigmoid", "least_squares"]
 Psi = Literal["identity", "gradients", "local_mean"]
@@ -87,7 +87,7 @@ def self_regularization_loss(
         down = (change[..., 1:, :] - change[..., :-1, :]).abs()
         terms = torch.cat([across.flatten(), down.flatten()])
     else:
-        terms = F.avg_pool2d(change, 5, stride=1, padding=2, count_include_pad=False).abs()
+        terms = mean_around(change, 5, count_include_pad=False).abs()
     return terms.sum() if reduction == "sum" else terms.mean()
 
 
@@ -106,7 +106,7 @@ def pixel_costs(costs: Tensor, patch_px: int, height: int, width: int) -> Tensor
     patches_per_pixel = costs[0].numel() / (height * width)
     spread = F.interpolate(costs[:, None], size=(height, width), mode="nearest") * patches_per_pixel
     side = patch_px + 1 - patch_px % 2
-    return F.avg_pool2d(spread, side, 1, side // 2) * side**2
+    return mean_around(spread, side) * side**2
 
 
 def choice_loss(costs: Tensor, opposite_costs: Tensor, choice: Tensor, noise: Tensor) -> Tensor:

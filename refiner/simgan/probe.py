@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from refiner.nets.blocks import NO_READING, detail_channels
+from refiner.nets.blocks import NO_READING, detail_channels, mean_around
 
 PATCH_PX = 16
 _FILTERS = 32
@@ -86,7 +86,7 @@ def depth_shift_mm(synthetic: Tensor, refined: Tensor, cube_mm: Tensor, window_p
     """
     both = (synthetic < NO_READING) & (refined < NO_READING)
     change_mm = torch.where(both, refined - synthetic, 0.0) * cube_mm.view(-1, 1, 1, 1) / 2
-    total, share = (F.avg_pool2d(part, window_px, 1, window_px // 2) for part in (change_mm, both.to(change_mm)))
+    total, share = (mean_around(part, window_px) for part in (change_mm, both.to(change_mm)))
     return float((total[both] / share[both]).abs().mean()) if both.any() else 0.0
 
 
