@@ -97,7 +97,7 @@ def measure(
     }
     scores: NDArray[np.float64] = np.zeros(0)
     tested: NDArray[np.int64] = np.zeros(0, np.int64)
-    for level, cut in (("patches", _patches), ("whole_maps", _whole)):
+    for level, cut in (("patches", patch_sample), ("whole_maps", whole_sample)):
         results: dict[str, Verdict] = {}
         for name, first, second in (
             ("real_against_real", *halves),
@@ -163,7 +163,8 @@ def _halves(real: Maps, seed: int) -> tuple[Maps, Maps]:
     )
 
 
-def _patches(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample:
+def patch_sample(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample:
+    """Cut about as many patches as are wanted of (n, H, W) mm, for a classifier."""
     per_map = max(1, -(-effort.patches // max(len(depth_mm), 1)))
     patches, owners = cut_patches(depth_mm, per_map, np.random.default_rng((0x7061, seed)))
     if len(patches) < effort.patches:  # some maps show little of a hand: take more of the others
@@ -171,7 +172,8 @@ def _patches(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample
     return Sample(patches, owners)
 
 
-def _whole(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample:  # noqa: ARG001
+def whole_sample(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample:  # noqa: ARG001
+    """Show whole maps, (n, H, W) mm, to a classifier, picked down to about 32 px."""
     step = max(1, depth_mm.shape[1] // WHOLE_PX)  # pixels are picked, so that nothing is mixed across an edge
     return Sample(two_scales(depth_mm)[:, :, ::step, ::step], np.arange(len(depth_mm)))
 

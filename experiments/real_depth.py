@@ -1,0 +1,116 @@
+"""Refine towards a real camera's maps, and say what is left of the gap, and which part of it is noise.
+
+    python -m experiments.real_depth --out runs/kinect1 --recording FOLDER --camera fx,fy,cx,cy [--scene FILE]
+
+The refiner sees a part of the recording, and is judged on the rest: every fourth sequence (folder) where there are four
+or more, else the last two fifths of the time. `refiner evaluate` judges it. A classifier that is shown both sides
+without their noise (holes closed, depth and outline averaged over about 4 px) then tells how much of the gap is pose,
+shape and forearm, which no refiner may mend. A run that was interrupted goes on.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.demo import make_sheet, unless_trained, unless_whole
+from refiner.datasets.layouts.folder import list_folder
+from refiner.datasets.store import DepthStore
+from refiner.files import write_json
+from refiner.realism.classifier import tell_apart
+from refiner.realism.maps import in_blocks, read_depth_mm
+from refiner.realism.report import Effort, as_markdown, measure, patch_sample, whole_sample
+
+EVERY, LAST = 4, 0.4
+BLUR_PX = 1.5
+
+
+def split_recording(recording: Path, out: Path) -> None:
+    """Link the frames of a recording into OUT/seen and OUT/unseen, by sequence or by time."""
+    frames = list_folder(recording, None, None)
+    by_sequence = frames[-1].sequence + 1 >= EVERY
+    for number, frame in enumerate(frames):
+        unseen = frame.sequence % EVERY == EVERY - 1 if by_sequence else number >= (1 - LAST) * len(frames)
+        link = out / ("unseen" if unseen else "seen") / frame.source
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.symlink_to(frame.path.resolve())
+
+
+def without_noise(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average depth over the readings near each pixel; a pixel is kept where most around it are readings."""
+    result = np.zeros_like(depth_mm)
+    for item, map_ in enumerate(depth_mm):
+        weight = cv2.GaussianBlur((map_ > 0).astype(np.float32), (0, 0), BLUR_PX)
+        mean = cv2.GaussianBlur(map_, (0, 0), BLUR_PX) / np.maximum(weight, 1e-6)
+        result[item] = np.where(weight > 0.5, mean, 0)
+    return result
+
+
+def gap_without_noise(first: DepthStore, real: DepthStore, effort: Effort, seed: int = 0) -> dict[str, Any]:
+    """Give the accuracy of fresh classifiers that are shown two sets without their noise."""
+    unit_mm = max(first.depth_unit_mm, real.depth_unit_mm)
+    halves = [
+        [without_noise(read_depth_mm(store, items, unit_mm)) for items in in_blocks(len(store), effort.maps, seed)]
+        for store in (real, first)
+    ]
+    result = {}
+    for level, cut in (("patches", patch_sample), ("whole_maps", whole_sample)):
+        train, test = ((cut(halves[0][k], effort, seed), cut(halves[1][k], effort, seed)) for k in (0, 1))
+        verdict = tell_apart(train, test, seed, effort.most_epochs)
+        result[level] = {"accuracy": verdict.accuracy, "ci95": list(verdict.ci95), "pictures": list(verdict.pictures)}
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--recording", type=Path, required=True, help="folder of real depth maps")
+    parser.add_argument("--camera", help="fx,fy,cx,cy in px, where the folder has no camera.json")
+    parser.add_argument("--hand", choices=("right", "left"), default="right")
+    parser.add_argument("--scene", help="how hands are turned and what they do")
+    parser.add_argument("--poses", help="a set whose hands are rendered: an annotated part of the recording")
+    parser.add_argument("--maps", type=int, default=6000)
+    parser.add_argument("--updates", type=int, default=4000)
+    parser.add_argument("--most-epochs", type=int, default=60, help="of each classifier")
+    options = parser.parse_args()
+    out: Path = options.out
+    if out.parent.resolve() != Path("runs").resolve():
+        parser.error(f"found --out {out}, wanted runs/NAME: `refiner train` writes its log and checkpoints there")
+    seen, unseen, synthetic, refined = (out / f"{name}.zarr" for name in ("seen", "unseen", "synthetic", "refined"))
+    split_recording(options.recording, out / "frames")
+    for store in (seen, unseen):
+        words = ["prepare", str(out / "frames" / store.stem), str(store), "--size", "64", "--hand", options.hand]
+        unless_whole(store, words + (["--camera", options.camera] if options.camera else []))
+    words = ["render", str(synthetic), "--count", str(options.maps), "--size", "64", "--like", str(seen)]
+    words += ["--scene", options.scene] if options.scene else []
+    unless_whole(synthetic, words + (["--poses", options.poses] if options.poses else []))
+    checkpoint = out / "version_0/checkpoints/last.ckpt"
+    words = ["train", "--config", "simgan/fast.yaml", "--data.synthetic", str(synthetic), "--data.real", str(seen)]
+    words += ["--name", out.name, "--trainer.max_steps", str(options.updates)]
+    unless_trained(checkpoint, options.updates, words)
+    unless_whole(refined, ["refine", str(checkpoint), str(synthetic), str(refined)])
+    stores = DepthStore(synthetic), DepthStore(refined), DepthStore(unseen)
+    make_sheet(*stores, out / "sheet.png")
+    report = evaluated(out, stores, Effort(most_epochs=options.most_epochs))
+    write_json(out / "report.json", report)
+    print(json.dumps(report, indent=2))
+    print(f"{out}: report.json, sheet.png, realism/report.md")
+
+
+def evaluated(out: Path, stores: tuple[DepthStore, DepthStore, DepthStore], effort: Effort) -> dict[str, Any]:
+    """Judge the refined set against the maps that the refiner has not seen."""
+    report, _ = measure(*stores, effort=effort, on_step=lambda step: print(step, flush=True))
+    (out / "realism").mkdir(exist_ok=True)
+    named = {name: store.path for name, store in zip(("synthetic", "refined", "real"), stores, strict=True)}
+    (out / "realism/report.md").write_text(as_markdown(report, named))
+    report["without_noise"] = gap_without_noise(stores[0], stores[2], effort)
+    return report
+
+
+if __name__ == "__main__":
+    main()
