@@ -60,6 +60,11 @@ def test_a_users_own_stores(monkeypatch, capsys):
     assert "no stores for the rows analytic_right" in capsys.readouterr().err
 
 
+def test_larger_sets_are_seen_as_often_and_smaller_ones_more_often():
+    table = module.Table(Path("t"), tiny() | {"maps": 100, "pose": {"updates": 50}}, "first")
+    assert [table.updates("pose", maps) for maps in (20, 100, 300)] == ["50", "50", "150"]
+
+
 def test_summary_by_hand():
     results = {
         name: [{"mean_mm": error, "pck": {"5": 0.5}, "auc": 0.6} for error in errors]
