@@ -112,12 +112,12 @@ class ResidualRefiner(nn.Module):
     """A refiner that is quick, begins near the identity, and decides for each pixel whether there is a reading.
 
     A map is folded to 1/fold of its resolution (pixel unshuffle, nothing is lost), where ResNet blocks are cheap.
-    They give three numbers for each pixel, s, a and m. With n and f two independent normal numbers at each pixel, f
-    filtered (the filter is learnt: sensors' noise is alike at neighbours), and q(x) the dimness in octaves
-    (`dimness_octaves`):
+    They give two numbers for each pixel, s and a; m is a learned number of its own, or given by them too. With n and f
+    two independent normal numbers at each pixel, f filtered (the filter is learnt: sensors' noise is alike at
+    neighbours), and q(x) the dimness in octaves (`dimness_octaves`):
 
         depth   d = clamp(extend(x) + max_shift tanh(s) + bounded 2^q(x) (a + first_noise) f, -1, 1)
-        choice  c = bounded mean(m) + prior(x) + n
+        choice  c = bounded m + prior(x) + n
         prior   -margin - sharpness max(1.32 - q(x), 0) at a reading of x, +margin elsewhere
         output  y = +1 where c > 0, else d
 
@@ -128,9 +128,10 @@ class ResidualRefiner(nn.Module):
     which tells how much is lost in a region, and hardly which pixels: a patch without any hand is as real as one can
     be, so that palms went before rims. Which ones go first is physics: a camera that lives on its own light measures
     what sends enough of it back, and light falls with the cosine of the tilt and the square of the distance. Its noise
-    grows as that light falls. How much light is enough, and how much noise there is, is learnt: m is averaged over
-    `choice_px` and bounded where half of what faces the camera at the reference distance is lost, since hands that are
-    gone altogether teach nothing any more.
+    grows as that light falls. How much light is enough, and how much noise there is, is learnt. The former is a
+    property of the camera and not of the hand: m is one number, unless `choice_px` lets the blocks give it. It is
+    bounded where half of what faces the camera at the reference distance is lost, since hands that are gone altogether
+    teach nothing any more.
 
     The last layer starts at zero: then y differs from x by noise of first_noise 2^q, and where n > margin; it is x
     exactly without noise. Depth moves by `max_shift` at most, but for noise of mean 0 and `max_noise` at most, and no
@@ -158,7 +159,7 @@ class ResidualRefiner(nn.Module):
         slope_gain: float = 20.0,
         sees_distance: bool = False,
         sharpness: float = 0.0,
-        choice_px: int = 1,
+        choice_px: int | None = 1,
         choice_gain: float = 0.1,
     ) -> None:
         """Build the network.
@@ -184,7 +185,8 @@ class ResidualRefiner(nn.Module):
             sees_distance: Whether the blocks see how far away the hand is: light falls with the square of it.
             sharpness: Deviations of the choice's noise to an octave of light, so that at 7 one in six is lost where
                 there is a tenth more light than where half are. 0 does without physics: dimness is 0.
-            choice_px: Side of the areas over which m is averaged, odd; 0 averages it over all readings of a map.
+            choice_px: None makes m one number for all maps. Else the blocks give it, averaged over areas of so many
+                pixels on a side (odd).
             choice_gain: Scale of m.
 
         Raises:
@@ -221,7 +223,9 @@ class ResidualRefiner(nn.Module):
         planes = (4 if slope_gain > 0 else 2) + noise + (sharpness > 0)
         self.first = nn.Conv2d(planes * fold**2 + DISTANCE_PLANES * sees_distance, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels, 3, _LEAK) for _ in range(blocks)))
-        self.last = nn.Conv2d(channels, 3 * fold**2, 3, padding=1)
+        if choice_px is None:
+            self.threshold = nn.Parameter(torch.zeros(()))
+        self.last = nn.Conv2d(channels, (3 - (choice_px is None)) * fold**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # pyright: ignore[reportArgumentType]
         if noise:
@@ -276,7 +280,7 @@ class ResidualRefiner(nn.Module):
             prior = prior - self.sharpness * (_RIM - dimness).clamp(min=0) * reading
             strength = torch.exp2(dimness.clamp(max=_DIMMEST))
         predicted = self._predict(torch.cat([*planes, reading], dim=1), for_depth, distance_mm)
-        shift, spread, choice = predicted[..., :height, :width].split(1, 1)
+        shift, spread, *own_choice = predicted[..., :height, :width].split(1, 1)
         steady = moved = surface + self.max_shift * torch.tanh(self.gain * shift)
         drawn = torch.zeros_like(depth)
         if self.chooses:
@@ -284,11 +288,10 @@ class ResidualRefiner(nn.Module):
             field = self.field(F.pixel_shuffle(for_depth, self.fold)).float()[..., :height, :width]
             deviation = (self.gain * self.max_shift * spread + self.first_noise) * strength
             moved = steady + self.max_noise * torch.tanh(deviation * field / self.max_noise)
-        if self.choice_px > 0:
-            choice = mean_around(choice, self.choice_px, count_include_pad=False)
+        if self.choice_px is None:
+            choice = self.threshold.expand_as(depth)
         else:
-            total, count = (part.sum((2, 3), keepdim=True) for part in (choice * reading, reading))
-            choice = (total / count.clamp(min=1)).expand_as(depth)
+            choice = mean_around(own_choice[0], self.choice_px, count_include_pad=False)
         choice = self.choice_gain * choice
         most = self.margin + (self.sharpness * (_RIM - _FACING) if self.sharpness > 0 else _CERTAIN)
         excess = (choice.abs() - most).clamp(min=0)
@@ -298,7 +301,7 @@ class ResidualRefiner(nn.Module):
         return _Parts(moved, steady, choice, drawn, is_reading(surface), excess)
 
     def _predict(self, planes: Tensor, noise: Tensor, distance_mm: Tensor | None) -> Tensor:
-        """Give s, a and m, (N, 3, H, W) or a little larger, of surface, slopes, dimness and readings."""
+        """Give s, a and perhaps m, (N, 3, H, W) or a little larger, of surface, slopes, dimness and readings."""
         height, width = planes.shape[-2:]
         if height % self.fold or width % self.fold:
             planes = F.pad(planes, (0, -width % self.fold, 0, -height % self.fold), mode="replicate")

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from refiner.nets.blocks import dimness_octaves
 from refiner.nets.refiner import PaperRefiner, ResidualRefiner
 
 
@@ -171,17 +172,18 @@ def test_choices_are_learnt_for_areas():
     torch.testing.assert_close(whole.choice[..., 8, 8] + 99, 0.3 * (each.choice[..., 5:12, 5:12] + 99).mean(dim=(2, 3)))
 
 
-def test_a_choice_for_the_whole_map_is_the_mean_over_its_readings():
-    network = awake(ResidualRefiner(8, 1, choice_px=0, choice_gain=0.3, margin=99.0))
-    single = ResidualRefiner(**(network.settings | {"choice_px": 1, "choice_gain": 1.0}))
-    single.load_state_dict(network.state_dict())
+def test_one_threshold_for_all_maps_is_what_the_camera_has():
+    network = awake(ResidualRefiner(8, 1, choice_px=None, choice_gain=8.0, margin=1.0, sharpness=4.0))
+    with torch.no_grad():
+        network.threshold.fill_(0.25)
     depth, noise = balls(3), torch.zeros(network.noise_shape(3, 16, 16))
-    whole, each = (net.draw(depth, noise).choice + 99 for net in (network, single))
-    for item in range(3):
-        hand = depth[item] < 1
-        mean = each[item][hand].mean()
-        torch.testing.assert_close(whole[item][hand], (0.3 * mean).expand(int(hand.sum())), rtol=0, atol=1e-4)
-    assert (network.draw(torch.ones(3, 1, 16, 16), noise).choice == 0).all()  # no reading, nothing to average
+    draw = network.draw(depth, noise, torch.full((3,), 1000.0))
+    dimness = dimness_octaves(depth, torch.full((3,), 1000.0), network.reference_mm)
+    wanted = 8 * 0.25 - 1 - 4 * (1.32 - dimness).clamp(min=0)
+    hand = depth < 1
+    torch.testing.assert_close(draw.choice[hand], wanted[hand])
+    draw.choice[hand].sum().backward()
+    assert network.threshold.grad == 8 * int(hand.sum())
 
 
 def test_choices_that_are_certain_stand_when_the_network_is_used():
