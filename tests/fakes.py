@@ -1,8 +1,9 @@
-"""Small stores of balls before nothing, for tests that only need maps of the right kind."""
+"""Small stores of balls before nothing, and networks with random weights, for tests that only need the right kind."""
 
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from refiner.datasets.store import StoreWriter
 
@@ -36,3 +37,12 @@ def write_balls(path, *, count=40, size=16, unit_mm=0.1, cube_mm=260.0, seed=0, 
     if complete:
         store.finish()
     return Path(path)
+
+
+def awake(network, seed=0):
+    """Give every weight a random value, so that the network is not the identity."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.copy_(0.3 * torch.randn(weights.shape, generator=generator))
+    return network

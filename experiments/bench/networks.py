@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from experiments.bench.timing import ratios, report, row, seconds_each
 from refiner.cli.training import keep_freed_memory
 from refiner.nets.discriminator import EYE_LAYERS, PatchDiscriminator
-from refiner.nets.refiner import Draw, PaperRefiner
+from refiner.nets.paper_refiner import PaperRefiner
+from refiner.nets.refiner import Draw
 from refiner.simgan.losses import adversarial_loss, choice_loss, pixel_costs, self_regularization_loss
 
 RECIPE = Path(__file__).resolve().parents[2] / "configs/simgan/fast.yaml"

@@ -1,8 +1,8 @@
-"""Refiners: networks that turn a rendered depth map into one that a camera might have taken.
+"""The refiner of the fast recipe: a network that turns a rendered depth map into one that a camera might have taken.
 
-Both take and give (N, 1, H, W) network depth ([-1, 1], +1 = no reading), keep the resolution, and treat each map by
-itself. Their second input is noise, standard normal, of the shape that `noise_shape` says: an input and not a draw
-inside, so that the caller decides which maps get which noise.
+Like the paper's it takes and gives (N, 1, H, W) network depth ([-1, 1], +1 = no reading), keeps the resolution, and
+treats each map by itself. Its second input is noise, standard normal, of the shape that `noise_shape` says: an input
+and not a draw inside, so that the caller decides which maps get which noise.
 """
 
 from typing import NamedTuple
@@ -43,38 +43,6 @@ _CERTAIN = 2.4
 
 _LARGEST_CHOICE_NOISE = 2.2
 """Noise beyond it is cut when the network is used, so that choices it is certain of stand: tries are for training."""
-
-
-class PaperRefiner(nn.Module):
-    """The paper's refiner: convolution, ResNet blocks, 1x1 convolution; no stride, no pooling.
-
-    Hands (224 px): 7x7 kernels, 10 blocks, 4,018,625 parameters. Eyes (35 x 55 px): 3x3, 4 blocks, 296,129.
-    The paper names no activation after the first convolution (here ReLU, as in the blocks) and none at the output.
-    """
-
-    noise_channels = 0
-
-    def __init__(self, channels: int = 64, blocks: int = 10, kernel: int = 7) -> None:
-        """Build the network.
-
-        Args:
-            channels: Features of every layer but the last.
-            blocks: ResNet blocks, two convolutions each.
-            kernel: Side of the first convolution and of those in the blocks; odd.
-        """
-        super().__init__()
-        self.settings = {"channels": channels, "blocks": blocks, "kernel": kernel}
-        self.first = nn.Conv2d(1, channels, kernel, padding=kernel // 2)
-        self.blocks = nn.Sequential(*(ResidualBlock(channels, kernel) for _ in range(blocks)))
-        self.last = nn.Conv2d(channels, 1, 1)
-
-    def noise_shape(self, items: int, height: int, width: int) -> tuple[int, int, int, int]:
-        """Give the shape of the noise for so many maps: none is used."""
-        return items, 0, height, width
-
-    def forward(self, depth: Tensor, noise: Tensor | None = None, distance_mm: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """Refine (N, 1, H, W); the output is not bounded. Noise and distance are not used."""
-        return self.last(self.blocks(self.first(depth).relu_()))
 
 
 class Draw(NamedTuple):

@@ -14,7 +14,8 @@ from torch import nn
 from refiner.checkpoints import SIMGAN_FORMAT, read_checkpoint, rebuild_network
 from refiner.errors import CheckpointError
 from refiner.geometry.depth import DepthCodec
-from refiner.nets.refiner import PaperRefiner, ResidualRefiner
+from refiner.nets.paper_refiner import PaperRefiner
+from refiner.nets.refiner import ResidualRefiner
 
 if TYPE_CHECKING:
     from refiner.simgan.module import SimGAN

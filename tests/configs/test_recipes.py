@@ -12,7 +12,7 @@ import refiner
 from refiner.cli import train as train_module
 from refiner.cli.main import main
 from refiner.cli.training import without_expected_noise
-from refiner.nets.refiner import PaperRefiner
+from refiner.nets.paper_refiner import PaperRefiner
 from refiner.simgan.checkpoint import load_refiner
 from refiner.simgan.module import SimGAN
 from refiner.simgan.objective import Objective

@@ -2,13 +2,11 @@ import math
 
 import pytest
 import torch
+from fakes import awake
 
 from refiner.nets.blocks import dimness_octaves
-from refiner.nets.refiner import PaperRefiner, ResidualRefiner
-
-
-def count(network):
-    return sum(weights.numel() for weights in network.parameters())
+from refiner.nets.paper_refiner import PaperRefiner
+from refiner.nets.refiner import ResidualRefiner
 
 
 def balls(items, size=16):
@@ -17,33 +15,6 @@ def balls(items, size=16):
     radius = torch.hypot(u - size / 2, v - size / 2)
     depth = torch.stack([torch.where(radius < 3 + i % 3, radius / 20 - 0.3 + 0.05 * i, 1.0) for i in range(items)])
     return depth[:, None]
-
-
-def awake(network, seed=0):
-    """Give every weight a random value, so that the network is not the identity."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for weights in network.parameters():
-            weights.copy_(0.3 * torch.randn(weights.shape, generator=generator))
-    return network
-
-
-def test_papers_parameter_counts():
-    assert count(PaperRefiner()) == 4_018_625
-    assert count(PaperRefiner(channels=64, blocks=4, kernel=3)) == 296_129
-
-
-def test_paper_refiner_against_a_forward_by_hand():
-    network, x = awake(PaperRefiner(channels=3, blocks=1, kernel=3)), balls(2)
-    weights = dict(network.named_parameters())
-
-    def convolve(name, features, padding):
-        return torch.conv2d(features, weights[f"{name}.weight"], weights[f"{name}.bias"], padding=padding)
-
-    first = torch.relu(convolve("first", x, 1))
-    inner = torch.relu(convolve("blocks.0.first", first, 1))
-    expected = convolve("last", torch.relu(first + convolve("blocks.0.second", inner, 1)), 0)
-    torch.testing.assert_close(network(x), expected)
 
 
 def mild(network, size, items, seed=0):

@@ -9,7 +9,8 @@ from refiner.checkpoints import SIMGAN_FORMAT, AtomicCheckpointIO, read_checkpoi
 from refiner.errors import CheckpointError
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import Layer, PatchDiscriminator
-from refiner.nets.refiner import PaperRefiner, ResidualRefiner
+from refiner.nets.paper_refiner import PaperRefiner
+from refiner.nets.refiner import ResidualRefiner
 from refiner.simgan.checkpoint import check_resumable, describe_run, load_refiner
 from refiner.simgan.module import SimGAN
 

@@ -14,7 +14,8 @@ from refiner.errors import TrainingError
 from refiner.frameworks import lightning as L
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import Layer, PatchDiscriminator
-from refiner.nets.refiner import PaperRefiner, ResidualRefiner
+from refiner.nets.paper_refiner import PaperRefiner
+from refiner.nets.refiner import ResidualRefiner
 from refiner.simgan.callbacks import SampleSheets
 from refiner.simgan.history import RefinedHistory
 from refiner.simgan.module import SimGAN

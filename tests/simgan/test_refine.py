@@ -10,7 +10,8 @@ from refiner.checkpoints import SIMGAN_FORMAT
 from refiner.cli.main import main
 from refiner.datasets.store import DepthStore, StoreWriter, store_digest
 from refiner.hand.skeleton import HAND21
-from refiner.nets.refiner import PaperRefiner, ResidualRefiner
+from refiner.nets.paper_refiner import PaperRefiner
+from refiner.nets.refiner import ResidualRefiner
 from refiner.simgan import refine as refine_module
 from refiner.simgan.refine import near_silhouette
 
