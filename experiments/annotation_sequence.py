@@ -27,7 +27,8 @@ from experiments.hand_motion import Take, make_takes
 from refiner.annotate.references.descriptors import cosine_distances, hog
 from refiner.annotate.references.select import HOG_RADIUS, nearest_references, select_references
 from refiner.datasets.locate import locate_hand
-from refiner.datasets.store import CHUNK_ITEMS, DepthStore, StoreWriter, provenance
+from refiner.datasets.store import DepthStore
+from refiner.datasets.store_writer import CHUNK_ITEMS, StoreWriter, provenance
 from refiner.geometry.depth import to_mm
 from refiner.hand.limits import sample_hands
 from refiner.hand.model import HandModel, load_hand, pose_hands, pose_joints

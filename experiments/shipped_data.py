@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
 from refiner.cli.main import main as refiner
-from refiner.datasets.store import StoreWriter, provenance
+from refiner.datasets.store_writer import StoreWriter, provenance
 from refiner.hand.collision import overlap_mm
 from refiner.hand.limits import sample_hands
 from refiner.hand.model import load_hand, pose_joints

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from refiner.datasets.store import StoreWriter
+from refiner.datasets.store_writer import StoreWriter
 
 
 def write_balls(path, *, count=40, size=16, unit_mm=0.1, cube_mm=260.0, seed=0, noisy=False, complete=True):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from refiner.datasets.store import StoreWriter
+from refiner.datasets.store_writer import StoreWriter
 from refiner.hand.skeleton import HAND21, Skeleton
 
 CAMERA = (100.0, 100.0, 15.5, 15.5)

@@ -17,7 +17,8 @@ import numpy as np
 
 from experiments.bench.timing import report, row
 from refiner.datasets.cache import decode_store
-from refiner.datasets.store import DepthStore, StoreWriter
+from refiner.datasets.store import DepthStore
+from refiner.datasets.store_writer import StoreWriter
 from refiner.datasets.unpaired import UnpairedDepth
 
 BATCH = 32

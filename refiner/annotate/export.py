@@ -11,7 +11,8 @@ from refiner.annotate.sessions.results import STAGES, StageResult
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.sessions.truth import seen_joints, surface_offset_mm
 from refiner.annotate.solver.anatomy import Anatomy
-from refiner.datasets.store import DepthStore, StoreWriter, provenance
+from refiner.datasets.store import DepthStore
+from refiner.datasets.store_writer import StoreWriter, provenance
 from refiner.errors import SolveError
 from refiner.files import require_apart
 from refiner.hand.fit import FittedHands, fit_hands

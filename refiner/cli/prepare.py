@@ -75,7 +75,7 @@ def prepare(
     from refiner.datasets.layouts import ASSUMED_FOCAL_PX, LAYOUTS, SKELETONS_OF
     from refiner.datasets.layouts.nyu import CUBE_MM as NYU_CUBE_MM
     from refiner.datasets.prepare import find_hands, write_crops
-    from refiner.datasets.store import provenance
+    from refiner.datasets.store_writer import provenance
 
     cube_mm = (NYU_CUBE_MM if layout == "nyu" else CUBE_MM) if cube_mm is None else cube_mm
     more = _layout_options(layout, kind, views, mask_with_synthetic=mask_with_synthetic)

@@ -59,7 +59,8 @@ def render(
     from dataclasses import asdict, replace
     from pathlib import Path
 
-    from refiner.datasets.store import DepthStore, provenance
+    from refiner.datasets.store import DepthStore
+    from refiner.datasets.store_writer import provenance
     from refiner.errors import UsageError
     from refiner.files import require_apart
     from refiner.hand.model import load_hand

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from refiner.datasets.layouts import Camera, DepthMap, Frame
 from refiner.datasets.locate import locate_hand
-from refiner.datasets.store import CHUNK_ITEMS, StoreWriter
+from refiner.datasets.store_writer import CHUNK_ITEMS, StoreWriter
 from refiner.errors import DatasetNotFoundError, DepthFormatError, UsageError
 from refiner.geometry.camera import unproject
 from refiner.geometry.crop import crop_cube, refine_centre
@@ -138,7 +138,7 @@ def write_crops(
         cube_mm: Side of the cube.
         size: Side of the crops in pixels.
         side: 0 right, 1 left; nothing leaves the array out. Left hands are stored as they are, not mirrored.
-        provenance: See `refiner.datasets.store.provenance`; equal provenance continues an interrupted run.
+        provenance: See `refiner.datasets.store_writer.provenance`; equal provenance continues an interrupted run.
         skeleton: Joint set of the frames' labels, which are then stored.
         overwrite: Remove what lies at `out`.
         chunk_items: Items in a chunk.

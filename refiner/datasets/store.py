@@ -1,30 +1,22 @@
-"""The store: one dataset is one Zarr v3 group, `NAME.zarr`.
+"""The store: one dataset is one Zarr v3 group, `NAME.zarr`; `refiner.datasets.store_writer` writes it.
 
-`DepthStore` reads, `StoreWriter` writes. All arrays share the item axis N and its chunk length; a writer owns whole
-chunks, and writes `depth` last in each chunk range, so that a chunk of `depth` on disk means: this range is whole.
-A store is `complete` only after `StoreWriter.finish`; until then reading it is refused with the command that continues
-its writing, and the same command does continue it.
+All arrays share the item axis N and its chunk length. A store that is not `complete` is refused with the command that
+continues its writing.
 """
 
 import hashlib
-import json
-import os
-import shutil
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
 
-from refiner.errors import DatasetNotFoundError, IncompleteStoreError, OutputExistsError, StoreError
+from refiner.errors import DatasetNotFoundError, IncompleteStoreError, StoreError
 from refiner.hand.skeleton import HAND21, Skeleton
 
 FORMAT = "depth-refiner/1"
-CHUNK_ITEMS = 256
 
 # Name -> (type, axes after N). H and W are the map's sides, J joints, 3 and 4 as they stand; `...` is anything.
 ARRAYS: dict[str, tuple[str, tuple[Any, ...]]] = {
@@ -53,27 +45,6 @@ def store_digest(path: Path) -> str:
         with file.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()[:16]
-
-
-def provenance(command: str, configuration: Mapping[str, Any], seed: int | None, parents: list[Path]) -> dict[str, Any]:
-    """Describe how a store is made: two writings with equal provenance give the same bytes.
-
-    Args:
-        command: The words that make it again or continue it, as typed in a shell.
-        configuration: Every setting that the content depends on, in plain types.
-        seed: The seed, where there is one.
-        parents: The stores it is made from.
-    """
-    from refiner import __version__
-
-    record = {
-        "command": command,
-        "configuration": dict(configuration),
-        "version": __version__,
-        "seed": seed,
-        "parents": {str(parent): store_digest(parent) for parent in parents},
-    }
-    return json.loads(json.dumps(record))
 
 
 class DepthStore:
@@ -209,151 +180,6 @@ class DepthStore:
                     f"{self.path}: {name} is not finite in {int((~finite).sum())} items, the first is item "
                     f"{int(np.argmin(finite))} ({values[np.argmin(finite)]}). Only joints_mm may hold NaN."
                 )
-
-
-class StoreWriter:
-    """A dataset being written, in whole chunks, in any order, by one or several threads.
-
-    Attributes:
-        path: Where the dataset will lie.
-        count: Number of items.
-    """
-
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        count: int,
-        size: int,
-        depth_unit_mm: float,
-        provenance: Mapping[str, Any],
-        arrays: Mapping[str, tuple[int, ...]],
-        skeleton: Skeleton | None = None,
-        overwrite: bool = False,
-        chunk_items: int = CHUNK_ITEMS,
-    ) -> None:
-        """Create the store, or continue an incomplete one of equal provenance.
-
-        Args:
-            path: Where to write.
-            count: Number of items, known before the first is written.
-            size: Side of the maps in pixels.
-            depth_unit_mm: Millimetres in one step of `depth`.
-            provenance: See `provenance`.
-            arrays: The arrays beside the four required ones, with their axes after N, for example
-                {"joints_mm": (21, 3), "source": ()}.
-            skeleton: Names and parents of the joints, needed with "joints_mm".
-            overwrite: Remove what lies at `path`.
-            chunk_items: Items in a chunk.
-
-        Raises:
-            OutputExistsError: Something else lies at `path`.
-        """
-        self.path, self.count, self._size = Path(path), count, size
-        self.chunk_items = min(chunk_items, max(count, 1))
-        attributes: dict[str, Any] = {
-            "format": FORMAT,
-            "depth_unit_mm": depth_unit_mm,
-            "provenance": json.loads(json.dumps(dict(provenance))),
-            "complete": False,
-        }
-        if skeleton is not None:
-            attributes["skeleton"] = skeleton.to_attrs()
-        axes = {"depth": (size, size), "camera": (4,), "centre_mm": (3,), "cube_mm": (), **arrays}
-        if overwrite and self.path.exists():
-            _remove(self.path)
-        if self.path.exists():
-            self._require_same_work(attributes, axes)
-        else:
-            self._create(attributes, axes)
-        self._group = zarr.open_group(self.path, mode="r+")
-        # Else an all-zero chunk is not stored, and a restart never ends.
-        self._arrays = {name: self._group[name].with_config({"write_empty_chunks": True}) for name in axes}  # pyright: ignore
-
-    def missing(self) -> list[tuple[int, int]]:
-        """Give the (start, stop) of every chunk that is not yet written, in order."""
-        ranges = [
-            (start, min(start + self.chunk_items, self.count)) for start in range(0, self.count, self.chunk_items)
-        ]
-        return [r for r in ranges if not (self.path / f"depth/c/{r[0] // self.chunk_items}/0/0").exists()]
-
-    def write(self, start: int, rows: Mapping[str, NDArray[Any] | list[str]]) -> None:
-        """Write one whole chunk; `depth` last, as the mark that the range is whole.
-
-        Args:
-            start: First item, a multiple of the chunk length.
-            rows: One array for each of the store's arrays, as long as the chunk (or as what is left of the items).
-        """
-        stop = min(start + self.chunk_items, self.count)
-        if start % self.chunk_items or set(rows) != set(self._arrays):
-            raise ValueError(
-                f"A write must start at a multiple of {self.chunk_items} and hold {sorted(self._arrays)}; "
-                f"found start {start} and {sorted(rows)}."
-            )
-        for name in sorted(rows, key=lambda name: name == "depth"):
-            if len(rows[name]) != stop - start:
-                raise ValueError(f"{name}: found {len(rows[name])} rows for the items [{start}, {stop}).")
-            values = np.asarray(rows[name], dtype=object if ARRAYS[name][0] == "string" else ARRAYS[name][0])
-            self._arrays[name][start:stop] = values
-
-    def finish(self) -> None:
-        """Mark the store complete.
-
-        Raises:
-            StoreError: A chunk is missing.
-        """
-        if missing := self.missing():
-            raise StoreError(f"{self.path}: {len(missing)} chunks are not written, the first is {missing[0]}.")
-        for partial in self.path.rglob("*.partial"):
-            partial.unlink()  # left by writers that were killed
-        self._group.attrs["complete"] = True
-
-    def _create(self, attributes: Mapping[str, Any], axes: Mapping[str, tuple[int, ...]]) -> None:
-        # Made beside the target and renamed, so that a kill leaves either nothing or a store that can be continued.
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}.partial")
-        try:
-            group = zarr.open_group(temporary, mode="w", zarr_format=3, attributes=dict(attributes))
-            for name, tail in axes.items():
-                group.create_array(
-                    name,
-                    shape=(self.count, *tail),
-                    chunks=(self.chunk_items, *tail),
-                    dtype=ARRAYS[name][0],
-                    compressors=ZstdCodec(level=1),
-                )
-            os.replace(temporary, self.path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-    def _require_same_work(self, attributes: Mapping[str, Any], axes: Mapping[str, tuple[int, ...]]) -> None:
-        try:
-            found = DepthStore(self.path, allow_incomplete=True)
-        except (DatasetNotFoundError, StoreError) as error:
-            raise OutputExistsError(
-                f"{self.path} exists and is not a dataset of this program ({error}) Give another name, or --overwrite."
-            ) from None
-        if found.complete:
-            raise OutputExistsError(
-                f"{self.path} exists and is complete ({len(found)} items). Give another name, or --overwrite."
-            )
-        same = found.provenance == attributes["provenance"] and found.depth_unit_mm == attributes["depth_unit_mm"]
-        if not same or len(found) != self.count or sorted(found.names) != sorted(axes):
-            raise OutputExistsError(
-                f"{self.path} holds the unfinished work of another command: "
-                f"{found.provenance.get('command', 'unknown')}. Run that one to continue it, give another name, or "
-                "--overwrite."
-            )
-
-
-def _remove(path: Path) -> None:
-    # Renamed first: a kill in the middle of the removal must not leave half a dataset under the name.
-    doomed = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    os.replace(path, doomed)
-    if doomed.is_dir():
-        shutil.rmtree(doomed)
-    else:
-        doomed.unlink()
 
 
 def _what_is_there(path: Path) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from refiner.datasets.store import CHUNK_ITEMS, StoreWriter
+from refiner.datasets.store_writer import CHUNK_ITEMS, StoreWriter
 from refiner.geometry.crop import crop_cube
 from refiner.geometry.depth import to_mm, to_units
 from refiner.hand.limits import sample_hands
@@ -46,7 +46,7 @@ def generate(
         settings: What to render.
         count: Number of items.
         seed: Not negative.
-        provenance: See `refiner.datasets.store.provenance`; equal provenance continues an interrupted run.
+        provenance: See `refiner.datasets.store_writer.provenance`; equal provenance continues an interrupted run.
         overwrite: Remove what lies at `out`.
         workers: Threads, each with whole chunks; as many as there are cores to use where nothing is given.
         chunk_items: Items in a chunk.

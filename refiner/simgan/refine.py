@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from refiner.datasets.store import CHUNK_ITEMS, DepthStore, StoreWriter, provenance
+from refiner.datasets.store import DepthStore
+from refiner.datasets.store_writer import CHUNK_ITEMS, StoreWriter, provenance
 from refiner.errors import StoreError
 from refiner.files import require_apart
 from refiner.geometry.depth import DepthCodec, to_mm, to_units

@@ -8,7 +8,8 @@ from shipped_sequence import STORE
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.sessions.truth import bones_of_store
 from refiner.annotate.simulate import labels_of_truth
-from refiner.datasets.store import DepthStore, StoreWriter
+from refiner.datasets.store import DepthStore
+from refiner.datasets.store_writer import StoreWriter
 
 FRAMES = 20
 REFERENCES = (1, 5, 9, 13, 17)

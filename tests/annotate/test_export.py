@@ -13,7 +13,8 @@ from refiner.annotate.sessions.order import starts_of
 from refiner.annotate.sessions.results import StageResult
 from refiner.annotate.sessions.session import Session
 from refiner.cli.main import main
-from refiner.datasets.store import DepthStore, StoreWriter, store_digest
+from refiner.datasets.store import DepthStore, store_digest
+from refiner.datasets.store_writer import StoreWriter
 from refiner.errors import IncompleteStoreError, OutputExistsError, SolveError
 from refiner.hand.model import load_hand, pose_joints
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from refiner.datasets.inspection import doubtful_labels, inspect_store, sheet_items
-from refiner.datasets.store import DepthStore, StoreWriter
+from refiner.datasets.store import DepthStore
+from refiner.datasets.store_writer import StoreWriter
 from refiner.hand.skeleton import HAND21
 
 CAMERA = [100.0, 100.0, 7.5, 7.5]

@@ -11,7 +11,8 @@ from killing import kill_once_written
 from refiner.cli.main import main
 from refiner.datasets.layouts import LAYOUTS
 from refiner.datasets.prepare import find_hands, write_crops
-from refiner.datasets.store import DepthStore, StoreWriter, store_digest
+from refiner.datasets.store import DepthStore, store_digest
+from refiner.datasets.store_writer import StoreWriter
 from refiner.errors import IncompleteStoreError
 from refiner.geometry.camera import project
 

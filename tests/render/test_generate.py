@@ -7,7 +7,8 @@ import zarr
 from killing import kill_once_written, run
 
 from refiner.datasets.locate import locate_hand
-from refiner.datasets.store import DepthStore, StoreWriter
+from refiner.datasets.store import DepthStore
+from refiner.datasets.store_writer import StoreWriter
 from refiner.errors import OutputExistsError, StoreError
 from refiner.geometry.camera import project
 from refiner.geometry.depth import to_mm

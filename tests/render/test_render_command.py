@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from refiner.cli.main import main
-from refiner.datasets.store import DepthStore, StoreWriter, provenance
+from refiner.datasets.store import DepthStore
+from refiner.datasets.store_writer import StoreWriter, provenance
 from refiner.geometry.depth import to_mm
 
 

@@ -8,7 +8,8 @@ from killing import kill_once_written
 
 from refiner.checkpoints import SIMGAN_FORMAT
 from refiner.cli.main import main
-from refiner.datasets.store import DepthStore, StoreWriter, store_digest
+from refiner.datasets.store import DepthStore, store_digest
+from refiner.datasets.store_writer import StoreWriter
 from refiner.hand.skeleton import HAND21
 from refiner.nets.paper_refiner import PaperRefiner
 from refiner.nets.refiner import ResidualRefiner

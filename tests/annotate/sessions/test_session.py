@@ -14,7 +14,8 @@ from labelled_sequence import CAMERA, THREE, three_joints, write_sequence, write
 
 from refiner.annotate.sessions.labels import FrameLabels
 from refiner.annotate.sessions.session import Session
-from refiner.datasets.store import DepthStore, StoreWriter, store_digest
+from refiner.datasets.store import DepthStore, store_digest
+from refiner.datasets.store_writer import StoreWriter
 from refiner.errors import (
     DatasetNotFoundError,
     IncompleteStoreError,
