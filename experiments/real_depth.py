@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.demo import make_sheet, unless_trained, unless_whole
+from refiner.cli.evaluate import write_report
 from refiner.datasets.layouts.folder import list_folder
 from refiner.datasets.store import DepthStore
 from refiner.files import write_json
 from refiner.realism.classifier import tell_apart
 from refiner.realism.maps import in_blocks, read_depth_mm
-from refiner.realism.report import Effort, as_markdown, measure, patch_sample, whole_sample
+from refiner.realism.report import LEVELS, Effort
 
 EVERY, LAST = 4, 0.4
 BLUR_PX = 1.5
@@ -59,10 +60,9 @@ def gap_without_noise(first: DepthStore, real: DepthStore, effort: Effort, seed:
         for store in (real, first)
     ]
     result = {}
-    for level, cut in (("patches", patch_sample), ("whole_maps", whole_sample)):
+    for level, cut in LEVELS.items():
         train, test = ((cut(halves[0][k], effort, seed), cut(halves[1][k], effort, seed)) for k in (0, 1))
-        verdict = tell_apart(train, test, seed, effort.most_epochs)
-        result[level] = {"accuracy": verdict.accuracy, "ci95": list(verdict.ci95), "pictures": list(verdict.pictures)}
+        result[level] = tell_apart(train, test, seed, effort.most_epochs).as_plain()
     return result
 
 
@@ -94,22 +94,14 @@ def main() -> None:
     words += ["--name", out.name, "--trainer.max_steps", str(options.updates)]
     unless_trained(checkpoint, options.updates, words)
     unless_whole(refined, ["refine", str(checkpoint), str(synthetic), str(refined)])
-    stores = DepthStore(synthetic), DepthStore(refined), DepthStore(unseen)
-    make_sheet(*stores, out / "sheet.png")
-    report = evaluated(out, stores, Effort(most_epochs=options.most_epochs))
+    stores = {"synthetic": DepthStore(synthetic), "refined": DepthStore(refined), "real": DepthStore(unseen)}
+    make_sheet(stores["synthetic"], stores["refined"], stores["real"], out / "sheet.png")
+    effort = Effort(most_epochs=options.most_epochs)
+    report = write_report(stores, out / "realism", 0, effort)
+    report["without_noise"] = gap_without_noise(stores["synthetic"], stores["real"], effort)
     write_json(out / "report.json", report)
     print(json.dumps(report, indent=2))
     print(f"{out}: report.json, sheet.png, realism/report.md")
-
-
-def evaluated(out: Path, stores: tuple[DepthStore, DepthStore, DepthStore], effort: Effort) -> dict[str, Any]:
-    """Judge the refined set against the maps that the refiner has not seen."""
-    report, _ = measure(*stores, effort=effort, on_step=lambda step: print(step, flush=True))
-    (out / "realism").mkdir(exist_ok=True)
-    named = {name: store.path for name, store in zip(("synthetic", "refined", "real"), stores, strict=True)}
-    (out / "realism/report.md").write_text(as_markdown(report, named))
-    report["without_noise"] = gap_without_noise(stores[0], stores[2], effort)
-    return report
 
 
 if __name__ == "__main__":

@@ -102,14 +102,9 @@ def synthetic(table: Table, times: int = 1) -> Path:
     )
 
 
-def camera_set(table: Table) -> Path:
-    """Give the camera's maps: unlabelled for the refiner, labelled for the row to beat."""
-    return rendered(table, "camera", seed="camera", sensor=table.stand_in["sensor"])
-
-
-def camera_part(table: Table, name: str, parts: int) -> Path:
-    """Give the first maps of the camera's set, for what fewer labels do with as many updates."""
-    return rendered(table, name, seed="camera", sensor=table.stand_in["sensor"], times=1 / parts)
+def camera_set(table: Table, name: str = "camera", times: float = 1) -> Path:
+    """Give the camera's maps, or the first of them: unlabelled for the refiner, labelled for the row to beat."""
+    return rendered(table, name, seed="camera", sensor=table.stand_in["sensor"], times=times)
 
 
 def newest_checkpoint(name: str) -> Path | None:
@@ -141,8 +136,8 @@ ROWS: dict[str, Callable[[Table, int], list[Path]]] = {
     ],
     "refined": lambda table, seed: [refined(table, seed)],
     "camera": lambda table, seed: [camera_set(table)],  # noqa: ARG005
-    "camera_third": lambda table, seed: [camera_part(table, "camera_third", 3)],  # noqa: ARG005
-    "camera_tenth": lambda table, seed: [camera_part(table, "camera_tenth", 10)],  # noqa: ARG005
+    "camera_third": lambda table, seed: [camera_set(table, "camera_third", 1 / 3)],  # noqa: ARG005
+    "camera_tenth": lambda table, seed: [camera_set(table, "camera_tenth", 1 / 10)],  # noqa: ARG005
     # What training as long as the 3x rows does by itself: the same maps, thrice as many updates.
     "camera_longer": lambda table, seed: 3 * [camera_set(table)],  # noqa: ARG005
     "synthetic_3x": lambda table, seed: [synthetic(table, 3)],  # noqa: ARG005

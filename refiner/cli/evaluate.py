@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from refiner.datasets.store import DepthStore
+    from refiner.realism.report import Effort
 
 SHOWN, CELL_PX = 8, 128
 
@@ -28,18 +29,13 @@ def evaluate(*, synthetic: str, refined: str, real: str, out: str, seed: int = 0
     """
     from refiner.datasets.store import DepthStore
     from refiner.errors import OutputExistsError
-    from refiner.realism.report import as_markdown, measure
+    from refiner.realism.report import Effort
 
     folder = Path(out)
     if (folder / "report.json").exists() and not overwrite:
         raise OutputExistsError(f"{folder} holds a report. Give another --out, or --overwrite.")
     stores = {"synthetic": DepthStore(synthetic), "refined": DepthStore(refined), "real": DepthStore(real)}
-    report, figures = measure(*stores.values(), seed=seed, on_step=lambda step: print(step, flush=True))
-    report["sets"] = {name: {"path": str(store.path), "digest": store.digest()} for name, store in stores.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    draw_extremes(stores["refined"], figures, folder / "maps.png")
-    (folder / "report.md").write_text(as_markdown(report, {name: store.path for name, store in stores.items()}))
-    write_json(folder / "report.json", report)
+    report = write_report(stores, folder, seed, Effort())
     for level in ("patches", "whole_maps"):
         result = report[level]["refined_against_real"]
         void = "" if report[level]["valid"] else f", VOID: {' and '.join(report[level]['void_because'])}"
@@ -48,6 +44,19 @@ def evaluate(*, synthetic: str, refined: str, real: str, out: str, seed: int = 0
     print(f"mean change of depth on the hand {report['label_shift']['depth_mm']['mean']:.2f} mm")
     print(f"{folder}: report.json, report.md, maps.png")
     return 0 if report["patches"]["valid"] else 1
+
+
+def write_report(stores: "dict[str, DepthStore]", folder: Path, seed: int, effort: "Effort") -> dict[str, Any]:
+    """Measure the stores synthetic, refined and real, and write report.json, report.md and maps.png to a folder."""
+    from refiner.realism.report import as_markdown, measure
+
+    report, figures = measure(*stores.values(), seed=seed, effort=effort, on_step=lambda step: print(step, flush=True))
+    report["sets"] = {name: {"path": str(store.path), "digest": store.digest()} for name, store in stores.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_extremes(stores["refined"], figures, folder / "maps.png")
+    (folder / "report.md").write_text(as_markdown(report, {name: store.path for name, store in stores.items()}))
+    write_json(folder / "report.json", report)
+    return report
 
 
 def draw_extremes(refined: "DepthStore", figures: "dict[str, NDArray[Any]]", path: Path) -> None:

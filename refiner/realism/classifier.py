@@ -4,6 +4,7 @@ It takes no part in training a refiner, is trained to a plateau on some frames a
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +46,15 @@ class Verdict:
     pictures: tuple[int, int]
     epochs: int
     scores: tuple[NDArray[np.float64], NDArray[np.float64]]
+
+    def as_plain(self) -> dict[str, Any]:
+        """Give all but the scores in plain values, for a report."""
+        return {
+            "accuracy": self.accuracy,
+            "ci95": list(self.ci95),
+            "pictures": list(self.pictures),
+            "epochs": self.epochs,
+        }
 
 
 def tell_apart(

@@ -97,7 +97,7 @@ def measure(
     }
     scores: NDArray[np.float64] = np.zeros(0)
     tested: NDArray[np.int64] = np.zeros(0, np.int64)
-    for level, cut in (("patches", patch_sample), ("whole_maps", whole_sample)):
+    for level, cut in LEVELS.items():
         results: dict[str, Verdict] = {}
         for name, first, second in (
             ("real_against_real", *halves),
@@ -163,7 +163,7 @@ def _halves(real: Maps, seed: int) -> tuple[Maps, Maps]:
     )
 
 
-def patch_sample(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample:
+def _patches(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample:
     """Cut about as many patches as are wanted of (n, H, W) mm, for a classifier."""
     per_map = max(1, -(-effort.patches // max(len(depth_mm), 1)))
     patches, owners = cut_patches(depth_mm, per_map, np.random.default_rng((0x7061, seed)))
@@ -172,10 +172,14 @@ def patch_sample(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sa
     return Sample(patches, owners)
 
 
-def whole_sample(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample:  # noqa: ARG001
+def _whole(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample:  # noqa: ARG001
     """Show whole maps, (n, H, W) mm, to a classifier, picked down to about 32 px."""
     step = max(1, depth_mm.shape[1] // WHOLE_PX)  # pixels are picked, so that nothing is mixed across an edge
     return Sample(two_scales(depth_mm)[:, :, ::step, ::step], np.arange(len(depth_mm)))
+
+
+LEVELS = {"patches": _patches, "whole_maps": _whole}
+"""What classifiers are shown: name -> how it is cut of maps."""
 
 
 def _mean_by_map(
@@ -186,15 +190,7 @@ def _mean_by_map(
 
 
 def _with_controls(results: dict[str, Verdict]) -> dict[str, Any]:
-    plain = {
-        name: {
-            "accuracy": verdict.accuracy,
-            "ci95": list(verdict.ci95),
-            "pictures": list(verdict.pictures),
-            "epochs": verdict.epochs,
-        }
-        for name, verdict in results.items()
-    }
+    plain = {name: verdict.as_plain() for name, verdict in results.items()}
     fair = abs(results["real_against_real"].accuracy - 0.5) <= CHANCE
     sharp = results["raw_against_real"].accuracy >= RAW_AT_LEAST
     reasons = [] if fair else [f"real against real is not within {0.5 - CHANCE:.2f} to {0.5 + CHANCE:.2f}"]
@@ -212,14 +208,14 @@ def as_markdown(report: dict[str, Any], sets: dict[str, Path]) -> str:
         "",
     ]
     lines += ["| | real against real | raw against real | refined against real |", "|---|---|---|---|"]
-    for level in ("patches", "whole_maps"):
+    for level in LEVELS:
         result = report[level]
         cells = [
             f"{result[name]['accuracy']:.3f} ({result[name]['ci95'][0]:.3f} to {result[name]['ci95'][1]:.3f})"
             for name in PAIRS
         ]
         lines.append(f"| {level.replace('_', ' ')} | {' | '.join(cells)} |")
-    for level in ("patches", "whole_maps"):
+    for level in LEVELS:
         if not report[level]["valid"]:
             lines += ["", f"**{level.replace('_', ' ')}: void**, since {' and '.join(report[level]['void_because'])}."]
     lines += ["", "| distance to real | real | raw | refined |", "|---|---|---|---|"]
