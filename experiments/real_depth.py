@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from experiments.demo import make_sheet, unless_trained, unless_whole
 from refiner.cli.evaluate import write_report
-from refiner.datasets.layouts.folder import list_folder
+from refiner.datasets.layouts.folder import CAMERA_FILE, list_folder
 from refiner.datasets.store import DepthStore
 from refiner.files import write_json
 from refiner.realism.classifier import tell_apart
@@ -31,15 +31,18 @@ BLUR_PX = 1.5
 
 
 def split_recording(recording: Path, out: Path) -> None:
-    """Link the frames of a recording into OUT/seen and OUT/unseen, by sequence or by time."""
+    """Link the frames of a recording into OUT/seen and OUT/unseen, by sequence or by time; camera files into both."""
     frames = list_folder(recording, None, None)
+    cameras = [(part, path) for path in recording.rglob(CAMERA_FILE) for part in ("seen", "unseen")]
+    links = [(out / part / path.relative_to(recording), path) for part, path in cameras]
     by_sequence = frames[-1].sequence + 1 >= EVERY
     for number, frame in enumerate(frames):
         unseen = frame.sequence % EVERY == EVERY - 1 if by_sequence else number >= (1 - LAST) * len(frames)
-        link = out / ("unseen" if unseen else "seen") / frame.source
+        links.append((out / ("unseen" if unseen else "seen") / frame.source, frame.path))
+    for link, path in links:
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.exists():
-            link.symlink_to(frame.path.resolve())
+            link.symlink_to(path.resolve())
 
 
 def without_noise(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -51,16 +51,19 @@ def test_without_noise_keeps_the_shape():
     assert ((calm > 0) == (depth > 0)).mean() > 0.98
 
 
-def test_the_whole_of_it(monkeypatch):
+def test_the_whole_of_it(monkeypatch, capsys):
     for number in range(4):
         record(Path(f"r/{number}"), 60, number)
-    words = "--out runs/r --recording r --camera 100,100,47.5,47.5 --maps 60 --updates 3 --most-epochs 1"
+    Path("r/camera.json").write_text('{"fx": 100, "fy": 100, "cx": 47.5, "cy": 47.5}')
+    words = "--out runs/r --recording r --maps 60 --updates 3 --most-epochs 1"
     monkeypatch.setattr(sys, "argv", ["real_depth", *words.split()])
     real_depth.main()
+    assert "no camera is known" not in "".join(capsys.readouterr())  # camera.json went along
     report = json.loads(Path("runs/r/report.json").read_text())
     assert 20 < report["maps"]["real"] <= 60  # not in every frame is a hand found
     for level in ("patches", "whole_maps"):
         assert 0 <= report["without_noise"][level]["accuracy"] <= 1
         assert 0 <= report[level]["refined_against_real"]["accuracy"] <= 1
     assert Path("runs/r/sheet.png").exists()
+    assert Path("runs/r/realism/maps.png").exists()
     assert "| patches |" in Path("runs/r/realism/report.md").read_text()
