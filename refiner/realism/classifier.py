@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _BATCH, _PATIENCE, _MOST_EPOCHS, _RATE = 128, 4, 60, 1e-3
+_FEWEST_UPDATES = 60
+"""Of an epoch: small sets are gone through several times, or a plateau would be called before anything is learnt."""
 _RESAMPLES = 1000
 
 
@@ -113,10 +115,10 @@ def _network(channels: int) -> nn.Module:
 
 
 def _fit(network: nn.Module, optimizer: torch.optim.Optimizer, sets: list[Tensor], rng: np.random.Generator) -> None:
-    """Go once through the larger set, with as many pictures of the other."""
-    count = max(map(len, sets))
-    orders = [np.concatenate([rng.permutation(len(s)) for _ in range(-(-count // len(s)))])[:count] for s in sets]
+    """Go once through the larger set, with as many pictures of the other; small sets several times."""
     half = _BATCH // 2
+    count = max(*map(len, sets), _FEWEST_UPDATES * half)
+    orders = [np.concatenate([rng.permutation(len(s)) for _ in range(-(-count // len(s)))])[:count] for s in sets]
     for start in range(0, count, half):
         pictures = [s[torch.from_numpy(order[start : start + half])] for s, order in zip(sets, orders, strict=True)]
         loss = _loss(network, pictures[0], 1.0) + _loss(network, pictures[1], 0.0)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 PATCH_PX = 16
 ENOUGH_READINGS = 0.6
 CLIP_MM = (20.0, 130.0)
-_STEP_PX = 4
+STEPS_PX = (4, 2, 1)
+"""Patches begin at every so many pixels; finer steps where a set is too small to give enough."""
 
 
 def cut_patches(
-    depth_mm: NDArray[np.float32], per_map: int, rng: np.random.Generator
+    depth_mm: NDArray[np.float32], per_map: int, rng: np.random.Generator, step_px: int = STEPS_PX[0]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Cut patches with enough readings at random places.
 
@@ -22,13 +23,14 @@ def cut_patches(
         depth_mm: (n, H, W), 0 = no reading.
         per_map: Patches of one map at most.
         rng: Chooses the places.
+        step_px: Between the places that patches may have, along each axis.
 
     Returns:
         (m, 2, 16, 16) as `two_scales` gives, and (m,) the map of each.
     """
     patches, owners = [], []
     for owner, map_ in enumerate(depth_mm):
-        windows = np.lib.stride_tricks.sliding_window_view(map_, (PATCH_PX, PATCH_PX))[::_STEP_PX, ::_STEP_PX]
+        windows = np.lib.stride_tricks.sliding_window_view(map_, (PATCH_PX, PATCH_PX))[::step_px, ::step_px]
         windows = windows.reshape(-1, PATCH_PX, PATCH_PX)
         good = np.flatnonzero((windows > 0).mean(axis=(1, 2)) >= ENOUGH_READINGS)
         chosen = rng.permutation(good)[:per_map]

@@ -19,7 +19,7 @@ from refiner.realism.classifier import Sample, Verdict, tell_apart
 from refiner.realism.labels import label_shift
 from refiner.realism.maps import in_blocks, read_depth_mm, spread
 from refiner.realism.noise import noise_distances
-from refiner.realism.patches import cut_patches, two_scales
+from refiner.realism.patches import STEPS_PX, cut_patches, two_scales
 
 CHANCE = 0.03
 """Real against real may differ from 0.5 by so much."""
@@ -166,9 +166,11 @@ def _halves(real: Maps, seed: int) -> tuple[Maps, Maps]:
 def _patches(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample:
     """Cut about as many patches as are wanted of (n, H, W) mm, for a classifier."""
     per_map = max(1, -(-effort.patches // max(len(depth_mm), 1)))
-    patches, owners = cut_patches(depth_mm, per_map, np.random.default_rng((0x7061, seed)))
-    if len(patches) < effort.patches:  # some maps show little of a hand: take more of the others
-        patches, owners = cut_patches(depth_mm, 4 * per_map, np.random.default_rng((0x7061, seed)))
+    # Some maps show little of a hand: take more of the others, then from places closer together.
+    for most, step_px in ((per_map, STEPS_PX[0]), *((4 * per_map, step_px) for step_px in STEPS_PX)):
+        patches, owners = cut_patches(depth_mm, most, np.random.default_rng((0x7061, seed)), step_px)
+        if len(patches) >= effort.patches:
+            break
     return Sample(patches, owners)
 
 

@@ -30,3 +30,11 @@ def test_only_patches_with_enough_readings_are_cut():
     assert (owners == 0).all()
     assert patches.shape[1:] == (2, 16, 16)
     assert len(cut_patches(depth, 2, np.random.default_rng(0))[0]) == 2
+
+
+def test_finer_steps_find_more_patches_in_the_same_map():
+    depth = np.zeros((1, 32, 32), np.float32)
+    depth[0, :16, :16] = 600
+    # Windows at (r, c) with (16 - r) (16 - c) >= 0.6 * 256 = 153.6.
+    wanted = sum((16 - r) * (16 - c) >= 153.6 for r in range(16) for c in range(16))
+    assert len(cut_patches(depth, 500, np.random.default_rng(0), step_px=1)[0]) == wanted
