@@ -3,9 +3,11 @@
     python -m experiments.real_depth --out runs/kinect1 --recording FOLDER --camera fx,fy,cx,cy [--scene FILE]
 
 The refiner sees a part of the recording, and is judged on the rest: every fourth sequence (folder) where there are four
-or more, else the last two fifths of the time. `refiner evaluate` judges it. A classifier that is shown both sides
-without their noise (holes closed, depth and outline averaged over about 4 px) then tells how much of the gap is pose,
-shape and forearm, which no refiner may mend. A run that was interrupted goes on.
+or more, else the last two fifths of the time. With --fit it refines renders in the poses that `refiner fit` finds in
+the part it sees, and is judged on renders in those of the rest. `refiner evaluate` judges it. Two more classifiers tell
+what no refiner may mend: one is shown both sides without their noise (holes closed, depth and outline averaged over
+about 4 px), and sees pose, shape and forearm; one is shown the two parts of the recording, whose hands do other things.
+A run that was interrupted goes on.
 """
 
 import argparse
@@ -55,13 +57,15 @@ def without_noise(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def gap_without_noise(first: DepthStore, real: DepthStore, effort: Effort, seed: int = 0) -> dict[str, Any]:
-    """Give the accuracy of fresh classifiers that are shown two sets without their noise."""
+def gap(first: DepthStore, real: DepthStore, effort: Effort, seed: int = 0, *, noise: bool = True) -> dict[str, Any]:
+    """Give the accuracy of fresh classifiers that are shown two sets, with or without their noise."""
     unit_mm = max(first.depth_unit_mm, real.depth_unit_mm)
     halves = [
-        [without_noise(read_depth_mm(store, items, unit_mm)) for items in in_blocks(len(store), effort.maps, seed)]
+        [read_depth_mm(store, items, unit_mm) for items in in_blocks(len(store), effort.maps, seed)]
         for store in (real, first)
     ]
+    if not noise:
+        halves = [[without_noise(maps) for maps in half] for half in halves]
     result = {}
     for level, cut in LEVELS.items():
         train, test = ((cut(halves[0][k], effort, seed), cut(halves[1][k], effort, seed)) for k in (0, 1))
@@ -77,8 +81,11 @@ def main() -> None:
     parser.add_argument("--hand", choices=("right", "left"), default="right")
     parser.add_argument("--scene", help="how hands are turned and what they do")
     parser.add_argument("--poses", help="a set whose hands are rendered: an annotated part of the recording")
+    parser.add_argument("--fit", action="store_true", help="render the hands that `refiner fit` finds in the recording")
+    parser.add_argument("--fit-bank", type=int, default=20000, help="see `refiner fit --bank`")
     parser.add_argument("--maps", type=int, default=6000)
     parser.add_argument("--updates", type=int, default=4000)
+    parser.add_argument("--recipe", default="simgan/fast.yaml")
     parser.add_argument("--most-epochs", type=int, default=60, help="of each classifier")
     options = parser.parse_args()
     out: Path = options.out
@@ -89,11 +96,20 @@ def main() -> None:
     for store in (seen, unseen):
         words = ["prepare", str(out / "frames" / store.stem), str(store), "--size", "64", "--hand", options.hand]
         unless_whole(store, words + (["--camera", options.camera] if options.camera else []))
-    words = ["render", str(synthetic), "--count", str(options.maps), "--size", "64", "--like", str(seen)]
-    words += ["--scene", options.scene] if options.scene else []
-    unless_whole(synthetic, words + (["--poses", options.poses] if options.poses else []))
+    learnt = synthetic
+    if options.fit:
+        learnt = out / "synthetic_seen.zarr"
+        for real, render in ((seen, learnt), (unseen, synthetic)):
+            poses = out / f"{real.stem}_fitted.zarr"
+            unless_whole(poses, ["fit", str(real), str(poses), "--hand", options.hand,
+                                 "--bank", str(options.fit_bank)])  # fmt: skip
+            unless_whole(render, ["render", str(render), "--poses", str(poses)])
+    else:
+        words = ["render", str(synthetic), "--count", str(options.maps), "--size", "64", "--like", str(seen)]
+        words += ["--scene", options.scene] if options.scene else []
+        unless_whole(synthetic, words + (["--poses", options.poses] if options.poses else []))
     checkpoint = out / "version_0/checkpoints/last.ckpt"
-    words = ["train", "--config", "simgan/fast.yaml", "--data.synthetic", str(synthetic), "--data.real", str(seen)]
+    words = ["train", "--config", options.recipe, "--data.synthetic", str(learnt), "--data.real", str(seen)]
     words += ["--name", out.name, "--trainer.max_steps", str(options.updates)]
     unless_trained(checkpoint, options.updates, words)
     unless_whole(refined, ["refine", str(checkpoint), str(synthetic), str(refined)])
@@ -101,7 +117,8 @@ def main() -> None:
     make_sheet(stores["synthetic"], stores["refined"], stores["real"], out / "sheet.png")
     effort = Effort(most_epochs=options.most_epochs)
     report = write_report(stores, out / "realism", 0, effort)
-    report["without_noise"] = gap_without_noise(stores["synthetic"], stores["real"], effort)
+    report["without_noise"] = gap(stores["synthetic"], stores["real"], effort, noise=False)
+    report["seen_against_unseen"] = gap(DepthStore(seen), stores["real"], effort)
     write_json(out / "report.json", report)
     print(json.dumps(report, indent=2))
     print(f"{out}: report.json, sheet.png, realism/report.md")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from refiner.cli.main import main
+from refiner.fitting import whole_set
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -24,6 +25,7 @@ SMALLER = {
     "--batch-size": "8",
     "--variants": "2",
     "--trainer.devices": "1",
+    "--bank": "100",
 }
 
 
@@ -43,6 +45,7 @@ def test_commands_are_found():
         "prepare",
         "inspect",
         "render",
+        "fit",
         "train",
         "refine",
         "pose",
@@ -50,7 +53,9 @@ def test_commands_are_found():
     }
 
 
-def test_every_command_of_the_readme_runs(tmp_path, capsys):
+def test_every_command_of_the_readme_runs(tmp_path, capsys, monkeypatch):
+    for name, value in {"STARTS": 1, "SIDE_MAPS": 2, "_SHAPE_MAPS": 2, "_SHAPE_ROUNDS": 1, "PASSES": 0}.items():
+        monkeypatch.setattr(whole_set, name, value)  # tries of `refiner fit`
     make_recordings(tmp_path / "recordings")
     (tmp_path / "data").symlink_to(ROOT / "data")
     for command in COMMANDS:

@@ -35,6 +35,7 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "render": Verb("Render posed hands with exact labels.", "refiner.cli.render", ("out",)),
     "prepare": Verb("Find, crop and store the hands of real depth maps.", "refiner.cli.prepare", ("src", "out")),
+    "fit": Verb("Find the hand behind each map of a recording, without labels.", "refiner.cli.fit", ("src", "out")),
     "train": Verb("Train a SimGAN refiner.", "refiner.cli.train", own_parser=True),
     "refine": Verb(
         "Pass a whole dataset through a trained refiner.", "refiner.cli.refine", ("checkpoint", "src", "out")

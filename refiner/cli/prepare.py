@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from refiner.errors import OutputExistsError, UsageError
+from refiner.errors import UsageError
 from refiner.files import require_apart
 
 CUBE_MM = 260.0
@@ -75,7 +74,7 @@ def prepare(
     from refiner.datasets.layouts import ASSUMED_FOCAL_PX, LAYOUTS, SKELETONS_OF
     from refiner.datasets.layouts.nyu import CUBE_MM as NYU_CUBE_MM
     from refiner.datasets.prepare import find_hands, write_crops
-    from refiner.datasets.store_writer import provenance
+    from refiner.datasets.store_writer import provenance, require_writable
 
     cube_mm = (NYU_CUBE_MM if layout == "nyu" else CUBE_MM) if cube_mm is None else cube_mm
     more = _layout_options(layout, kind, views, mask_with_synthetic=mask_with_synthetic)
@@ -90,7 +89,7 @@ def prepare(
     _check(centres is None or (range is None and roi is None), "--centres", centres, "no --range or --roi beside it")
     recording, target = Path(src), Path(out)
     require_apart(target, "the recording", recording, inside=True)
-    _require_writable(target, overwrite)
+    require_writable(target, overwrite)
 
     frames = LAYOUTS[layout](recording, given_camera, depth_unit_mm, **more)
     assumed = sum(frame.camera is None for frame in frames)
@@ -191,18 +190,6 @@ def _numbers(option: str, text: str | None, wanted: str, positive: list[bool]) -
 def _check(good: bool, option: str, found: object, wanted: str) -> None:
     if not good:
         raise UsageError(f"{option}: found {found}, wanted {wanted}. See `refiner prepare --help`.")
-
-
-def _require_writable(target: Path, overwrite: bool) -> None:
-    """Refuse an output that could not be written, before hours are spent on finding hands."""
-    from refiner.datasets.store import DepthStore
-
-    above = next(folder for folder in target.absolute().parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        what = "a folder without leave to write in it" if above.is_dir() else "a file"
-        raise UsageError(f"{target} cannot be written: {above} is {what}. Give another place.")
-    if (target / "zarr.json").exists() and not overwrite and DepthStore(target, allow_incomplete=True).complete:
-        raise OutputExistsError(f"{target} exists and is complete. Give another name, or --overwrite.")
 
 
 def _name(what: str, sources: list[str], total: int, report: Path) -> None:

@@ -40,6 +40,7 @@ class Hands:
         frames: The frames with a hand, in order.
         centres_mm: The hand's centre in each of them, (3,) in the frame of its camera.
         cameras: The camera of each.
+        image_sizes: Columns and rows of each.
         step_mm: The finest depth step of these frames' files: the unit that stores them as they are.
         no_hand: Sources of the frames without a hand.
         unreadable: Sources of the files that could not be read, with the reason.
@@ -48,6 +49,7 @@ class Hands:
     frames: list[Frame] = field(default_factory=list)
     centres_mm: list[NDArray[np.float64]] = field(default_factory=list)
     cameras: list[Camera] = field(default_factory=list)
+    image_sizes: list[tuple[int, int]] = field(default_factory=list)
     step_mm: float = float("inf")
     no_hand: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -109,6 +111,7 @@ def find_hands(
             hands.frames.append(frame)
             hands.centres_mm.append(result[1])
             hands.cameras.append(result[0].camera)
+            hands.image_sizes.append(result[0].depth_mm.shape[::-1])
             hands.step_mm = min(hands.step_mm, result[0].step_mm)
         if on_progress is not None:
             on_progress(1)
@@ -153,6 +156,10 @@ def write_crops(
         arrays["side"] = ()
     if skeleton is not None:
         arrays["joints_mm"] = (len(skeleton), 3)
+    image_px = image_edges(hands, cube_mm, size)
+    borders_show = bool((image_px[:, :2] > -0.5).any() or (image_px[:, 2:] < size - 0.5).any())
+    if borders_show:
+        arrays["image_px"] = (4,)
     writer = StoreWriter(
         out,
         count=len(hands),
@@ -191,8 +198,19 @@ def write_crops(
             rows["joints_mm"] = np.array([frame.joints_mm for frame in frames])
         if side is not None:
             rows["side"] = np.full(stop - start, side)
+        if borders_show:
+            rows["image_px"] = image_px[start:stop]
         writer.write(start, rows)
     writer.finish()
+
+
+def image_edges(hands: Hands, cube_mm: float, size: int) -> NDArray[np.float64]:
+    """Give where the recorded images end in the crops: left, top, right and bottom edge, (N, 4) px of the crops."""
+    centre_mm, camera = np.array(hands.centres_mm), np.array(hands.cameras, dtype=np.float64)
+    middle_px = camera[:, :2] * centre_mm[:, :2] / centre_mm[:, 2:] + camera[:, 2:]
+    step_px = camera[:, :2] * cube_mm / size / centre_mm[:, 2:]
+    edges = [(edge - middle_px) / step_px + (size - 1) / 2 for edge in (-0.5, np.array(hands.image_sizes) - 0.5)]
+    return np.concatenate(edges, axis=1)
 
 
 def _given_centre(

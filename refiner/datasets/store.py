@@ -24,6 +24,7 @@ ARRAYS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "camera": ("float32", (4,)),
     "centre_mm": ("float32", (3,)),
     "cube_mm": ("float32", ()),
+    "image_px": ("float32", (4,)),
     "joints_mm": ("float32", ("J", 3)),
     "visible": ("bool", ("J",)),
     "source": ("string", ()),
@@ -33,6 +34,7 @@ ARRAYS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "subject": ("int32", ()),
     "pose": ("float32", (...,)),
     "shape": ("float32", (...,)),
+    "misfit_mm": ("float32", ()),
 }
 REQUIRED = ("depth", "camera", "centre_mm", "cube_mm")
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from refiner.datasets.store import ARRAYS, FORMAT, DepthStore, store_digest
-from refiner.errors import DatasetNotFoundError, OutputExistsError, StoreError
+from refiner.errors import DatasetNotFoundError, OutputExistsError, StoreError, UsageError
 from refiner.hand.skeleton import Skeleton
 
 CHUNK_ITEMS = 256
@@ -43,6 +43,21 @@ def provenance(command: str, configuration: Mapping[str, Any], seed: int | None,
         "parents": {str(parent): store_digest(parent) for parent in parents},
     }
     return json.loads(json.dumps(record))
+
+
+def require_writable(target: Path, overwrite: bool) -> None:
+    """Refuse an output that could not be written, before long work is done for it.
+
+    Raises:
+        UsageError: Its folder cannot be written.
+        OutputExistsError: It exists and is whole.
+    """
+    above = next(folder for folder in target.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        what = "a folder without leave to write in it" if above.is_dir() else "a file"
+        raise UsageError(f"{target} cannot be written: {above} is {what}. Give another place.")
+    if (target / "zarr.json").exists() and not overwrite and DepthStore(target, allow_incomplete=True).complete:
+        raise OutputExistsError(f"{target} exists and is complete. Give another name, or --overwrite.")
 
 
 class StoreWriter:

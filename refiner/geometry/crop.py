@@ -137,3 +137,20 @@ def crop_cube(
         out,
     )
     return out, crop_camera(centre_mm, cube_mm, size)
+
+
+def seen_pixels(image_px: ArrayLike | None, size: int) -> NDArray[np.bool_]:
+    """Say which pixels of a map the recorded image covers.
+
+    Args:
+        image_px: Left, top, right and bottom edge of the image in the map, px; all where nothing is given.
+        size: Side of the map, px.
+
+    Returns:
+        (size, size).
+    """
+    if image_px is None:
+        return np.ones((size, size), dtype=np.bool_)
+    left, top, right, bottom = np.asarray(image_px, dtype=np.float64)
+    at = np.arange(size)
+    return ((at > top) & (at < bottom))[:, None] & ((at > left) & (at < right))

@@ -26,6 +26,8 @@ class GivenPoses:
         centre_mm: (M, 3) centres of the crop cubes.
         cube_mm: (M,) their sides.
         names: M words that say where each comes from.
+        image: (M, 4) left, top, right and bottom edge of the recorded image in each map, in sides of the map (0 its
+            left and top, 1 its right and bottom), beyond which nothing is shown; or none.
     """
 
     pose: NDArray[np.float64]
@@ -35,6 +37,7 @@ class GivenPoses:
     centre_mm: NDArray[np.float64]
     cube_mm: NDArray[np.float64]
     names: list[str]
+    image: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,7 +85,8 @@ def poses_from(store: DepthStore, model: HandModel) -> GivenPoses:
     palm = np.einsum("k,nki->ni", PALM_WEIGHTS, pose_joints(model, pose, shape, side).astype(np.float64))
     wrist[unknown] = (centre - palm)[unknown]
     names = [f"{store.path.name} item {item}" for item in kept]
-    return GivenPoses(pose, shape, side.astype(np.int32), wrist, centre, cube, names)
+    image = (store.read("image_px")[kept].astype(np.float64) + 0.5) / store.size if "image_px" in store else None
+    return GivenPoses(pose, shape, side.astype(np.int32), wrist, centre, cube, names, image)
 
 
 def left_share(store: DepthStore) -> float | None:

@@ -49,6 +49,7 @@ class View:
         camera: fx fy cx cy of the window, px.
         centre_mm: (3,) centre of the crop cube.
         cube_mm: Its side.
+        image: Edges of the recorded image that is imitated, see `GivenPoses`; or none.
     """
 
     rotation: NDArray[np.float64]
@@ -59,6 +60,7 @@ class View:
     camera: NDArray[np.float64]
     centre_mm: NDArray[np.float64]
     cube_mm: float
+    image: NDArray[np.float64] | None = None
 
 
 def given_view(
@@ -79,13 +81,14 @@ def given_view(
         StoreError: Nothing of it lies in the image.
     """
     rotation = Rotation.from_rotvec(poses.pose[item, :3]).as_matrix()
-    view = _look(settings, rotation, poses.wrist_mm[item], _longer_arm(vertices), joints, triangles)
+    view = _look(settings, rotation, poses.wrist_mm[item], longer_arm(vertices), joints, triangles)
     if view is None or not view.clean_mm.any():
         raise StoreError(
             f"{poses.names[item]}: nothing of this hand lies in the image of the camera {settings.camera.intrinsics}. "
             "Give the camera that the poses were solved for (--camera), or leave this frame out."
         )
-    view = replace(view, centre_mm=poses.centre_mm[item], cube_mm=float(poses.cube_mm[item]))
+    image = None if poses.image is None else poses.image[item]
+    view = replace(view, centre_mm=poses.centre_mm[item], cube_mm=float(poses.cube_mm[item]), image=image)
     return _sense(settings, view, seed, item)
 
 
@@ -104,7 +107,7 @@ def draw_view(settings: RenderSettings, vertices: Points, joints: Points, triang
         StoreError: No view shows the hand.
     """
     rng = np.random.default_rng((_SCENE, seed, item))
-    vertices, palm = _longer_arm(vertices), PALM_WEIGHTS @ joints
+    vertices, palm = longer_arm(vertices), PALM_WEIGHTS @ joints
     best, best_fault, cube_mm = None, np.inf, settings.places.cube_mm
     for _ in range(TRIES):
         rotation = draw_rotation(rng, settings.views)
@@ -140,7 +143,7 @@ def _arm_end() -> NDArray[np.intp]:
     return np.flatnonzero(y < y.min() + 0.5)
 
 
-def _longer_arm(vertices: Points) -> Points:
+def longer_arm(vertices: Points) -> Points:
     """Push the arm's end away from the wrist, which is the origin, along the arm."""
     end = _arm_end()
     middle = vertices[end].mean(axis=0)

@@ -255,3 +255,24 @@ def test_real_recordings(tmp_path, folder, words, unit_mm):
     share = hand.mean(axis=(1, 2))
     assert share.min() > 0.04
     assert share.max() < 0.5
+
+
+def test_where_a_loose_crop_ends_is_written(tmp_path):
+    """A hand whose image ends below the wrist has no forearm, and renders that imitate it must have none either."""
+    scene = hand_scene(PLACES[0])
+    u, v = np.rint(project(PLACES[0], CAMERA)).astype(int)
+    (tmp_path / "loose").mkdir()
+    cv2.imwrite(str(tmp_path / "loose/0.png"), scene[: v + 20, u - 40 :].astype(np.uint16))
+    fx, fy, cx, cy = CAMERA
+    assert prepare(tmp_path / "loose", "out.zarr", "--camera", f"{fx},{fy},{cx - u + 40},{cy}", "--size", 64) == 0
+    store = DepthStore("out.zarr")
+    left, top, right, bottom = store.read("image_px")[0]
+    x, y, z = store.read("centre_mm")[0]
+    # 64 px of the map are 260 mm at the centre's depth.
+    assert np.isclose(left, (-0.5 - (fx * x / z + cx - u + 40)) * z / fx * 64 / 260 + 31.5, atol=1e-3)
+    assert np.isclose(bottom, (v + 19.5 - (fy * y / z + cy)) * z / fy * 64 / 260 + 31.5, atol=1e-3)
+    assert top < -0.5
+    assert right > 63.5
+    rows, columns = np.nonzero(store.read("depth")[0])
+    assert bottom - 1.5 < rows.max() < bottom
+    assert columns.min() > left

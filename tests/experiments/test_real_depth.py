@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,10 @@ import pytest
 
 from experiments import real_depth
 from refiner.datasets.store import DepthStore
+from refiner.fitting import whole_set
 from refiner.geometry.depth import to_mm
+from refiner.realism import classifier
+from refiner.realism.report import Effort
 from refiner.render.generate import generate
 from refiner.render.settings import RenderSettings
 
@@ -51,18 +55,33 @@ def test_without_noise_keeps_the_shape():
     assert ((calm > 0) == (depth > 0)).mean() > 0.98
 
 
-def test_the_whole_of_it(monkeypatch, capsys):
+def quick(monkeypatch):
+    monkeypatch.setattr(classifier, "_FEWEST_UPDATES", 1)
+    monkeypatch.setattr(real_depth, "Effort", partial(Effort, maps=30, patches=60))
+    monkeypatch.setattr(whole_set, "STARTS", 1)
+    monkeypatch.setattr(whole_set, "_SHAPE_ROUNDS", 1)
+    monkeypatch.setattr(whole_set, "_SHAPE_MAPS", 4)
+    monkeypatch.setattr(whole_set, "PASSES", 0)
+
+
+@pytest.mark.parametrize("more", ["--maps 60", "--fit --fit-bank 100"])
+def test_the_whole_of_it(monkeypatch, capsys, more):
+    quick(monkeypatch)
     for number in range(4):
         record(Path(f"r/{number}"), 60, number)
     Path("r/camera.json").write_text('{"fx": 100, "fy": 100, "cx": 47.5, "cy": 47.5}')
-    words = "--out runs/r --recording r --maps 60 --updates 3 --most-epochs 1"
+    words = f"--out runs/r --recording r {more} --updates 3 --most-epochs 1"
     monkeypatch.setattr(sys, "argv", ["real_depth", *words.split()])
     real_depth.main()
     assert "no camera is known" not in "".join(capsys.readouterr())  # camera.json went along
     report = json.loads(Path("runs/r/report.json").read_text())
     assert 20 < report["maps"]["real"] <= 60  # not in every frame is a hand found
+    if "--fit" in more:
+        assert report["maps"]["synthetic"] == report["maps"]["real"]
+        assert "fitted.zarr item 0" in DepthStore(Path("runs/r/synthetic.zarr")).read("source")[0]
     for level in ("patches", "whole_maps"):
         assert 0 <= report["without_noise"][level]["accuracy"] <= 1
+        assert 0 <= report["seen_against_unseen"][level]["accuracy"] <= 1
         assert 0 <= report[level]["refined_against_real"]["accuracy"] <= 1
     assert Path("runs/r/sheet.png").exists()
     assert Path("runs/r/realism/maps.png").exists()

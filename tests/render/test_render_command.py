@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,10 @@ from refiner.cli.main import main
 from refiner.datasets.store import DepthStore
 from refiner.datasets.store_writer import StoreWriter, provenance
 from refiner.geometry.depth import to_mm
+from refiner.hand.model import load_hand
+from refiner.render.generate import render_hands
+from refiner.render.settings import RenderSettings
+from refiner.render.sources import poses_from
 
 
 def run(capsys, *words):
@@ -132,3 +138,18 @@ def test_bad_options_are_named(tmp_path, capsys, words, found):
     assert found in err
     assert "wanted" in err
     assert not (tmp_path / "a.zarr").exists()
+
+
+def test_hands_are_cut_where_the_image_of_their_recording_ends(tmp_path, capsys):
+    run(capsys, tmp_path / "a.zarr", "--count", 2)
+    whole = DepthStore(tmp_path / "a.zarr")
+    poses = poses_from(whole, load_hand())
+    image = np.array([[0.0, 0.0, 1.0, 0.55], [-3.0, -3.0, 5.0, 5.0]])  # to the 35th of 64 rows; and all
+    settings = RenderSettings(size=whole.size, poses=replace(poses, image=image))
+    depth = render_hands(settings, seed=0, items=[0, 1])["depth"]
+    again = render_hands(replace(settings, poses=poses), seed=0, items=[0, 1])["depth"]
+    cut = int(np.ceil(0.55 * whole.size - 0.5))
+    np.testing.assert_array_equal(depth[0, :cut], again[0, :cut])
+    assert again[0, cut:].any()
+    assert not depth[0, cut:].any()
+    np.testing.assert_array_equal(depth[1], again[1])

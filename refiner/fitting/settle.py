@@ -1,0 +1,180 @@
+"""Bring a hand to rest before a map: Levenberg-Marquardt on turn, place, angles and, where it is free, shape.
+
+Besides the surface there are three soft things: a stiff wall at the limits of the joints, a pull of the angles to the
+middle of their range, which decides what the map does not show, and the spread of human shapes about a given one.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from refiner.cholesky import solve_damped
+from refiner.fitting.equations import cut_drawn, misfit_mm, surface_equations
+from refiner.fitting.target import POINTS, Target
+from refiner.hand.limits import HandPrior, pose_limits
+from refiner.hand.model import HandModel, load_hand, pose_hands
+from refiner.render.raster import rasterize
+from refiner.render.view import longer_arm
+
+Floats = NDArray[np.float64]
+
+SIGMA_MM = 4.0
+"""Deviation of readings from the model's skin: no hand is quite like it."""
+_STEP = 1e-3
+"""Of the differences that stand for derivatives, rad or relative."""
+_WALL = np.deg2rad(1.0)
+_PULL_DEG = (20.0, 15.0, *(40.0,) * 5, *(50.0, 25.0, 50.0, 50.0) * 4)
+_OVERSHOOT, _MOST_TURN = 0.05, 0.5
+_DAMPING, _PATIENCE = 1e-2, 6
+MOVES, SHAPED = 29, 46
+"""Unknowns of turn, place and angles; and with the shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedHand:
+    """A hand before the camera.
+
+    Attributes:
+        pose: (26,) as `refiner.hand.model` has it, `camera_from_hand` included.
+        shape: (17,).
+        wrist_mm: (3,).
+        side: 0 right, 1 left.
+        misfit_mm: See `refiner.fitting.equations.misfit_mm`; infinite before it is known.
+    """
+
+    pose: Floats
+    shape: Floats
+    wrist_mm: Floats
+    side: int
+    misfit_mm: float = np.inf
+
+
+@cache
+def shape_precision() -> Floats:
+    """Give the inverse covariance (17, 17) of human shapes, half as wide again as renders draw them."""
+    prior, names = HandPrior(), load_hand().shape_names
+    sigma = np.array([prior.sigma.get(name, 0.0) for name in names])
+    digit = np.array([name.endswith("_length") and name != "palm_length" for name in names], dtype=np.float64)
+    covariance = np.diag(np.maximum(1.5 * sigma, 1e-4) ** 2) + prior.common_length**2 * np.outer(digit, digit)
+    return np.linalg.inv(covariance).astype(np.float64)
+
+
+def draw(hand: PlacedHand, target: Target) -> NDArray[np.float32]:
+    """Draw the depth of a hand on the map's pixels, (H, W) mm, cut as the map is."""
+    model = load_hand()
+    vertices, _ = pose_hands(model, hand.pose[None], hand.shape[None], np.array([hand.side]))
+    return _drawn(model, vertices[0].astype(np.float64), hand, target)
+
+
+def measured(hand: PlacedHand, target: Target) -> PlacedHand:
+    """Give the hand with its misfit."""
+    return replace(hand, misfit_mm=float(misfit_mm(draw(hand, target), target.depth_mm)))
+
+
+def settle(
+    hand: PlacedHand, target: Target, iterations: int, mean: Floats | None = None, tightness: float = 0.0
+) -> PlacedHand:
+    """Fit a hand, and give the best that was met.
+
+    Args:
+        hand: Where to begin.
+        target: The map.
+        iterations: At most.
+        mean: (17,); where given, the shape is free about it.
+        tightness: Weight of the spread of shapes about `mean`.
+    """
+    best, waited, moved = measured(hand, target), 0, hand
+    for _ in range(iterations):
+        step = _step(moved, target, mean, tightness)
+        if step is None:
+            break
+        moved = measured(_moved(moved, step), target)
+        waited += 1
+        if moved.misfit_mm < best.misfit_mm - 1e-3:
+            best, waited = moved, 0
+        elif waited >= _PATIENCE:
+            break
+    return best
+
+
+def reduced_equations(hand: PlacedHand, target: Target) -> tuple[Floats, Floats]:
+    """Give J'WJ (17, 17) and J'Wr (17,) of the shape alone, with the pose at its best for each (Schur complement)."""
+    equations = _equations(hand, target, SHAPED)
+    if equations is None:
+        return np.zeros((SHAPED - MOVES, SHAPED - MOVES)), np.zeros(SHAPED - MOVES)
+    normal, gradient = equations
+    own = normal[:MOVES, :MOVES] + 1e-6 * np.diag(np.diag(normal)[:MOVES]) + 1e-9 * np.eye(MOVES)
+    solved = np.linalg.solve(own, np.column_stack([normal[:MOVES, MOVES:], gradient[:MOVES]]))
+    reduced = normal[MOVES:] @ np.vstack([-solved, np.eye(SHAPED - MOVES, SHAPED - MOVES + 1)])
+    return reduced[:, :-1], reduced[:, -1] + gradient[MOVES:]
+
+
+def _drawn(model: HandModel, vertices: Floats, hand: PlacedHand, target: Target) -> NDArray[np.float32]:
+    placed = longer_arm(vertices) + hand.wrist_mm
+    drawn = rasterize(placed, _triangles(model, hand.side), target.camera, target.depth_mm.shape, closed=True)
+    cut_drawn(drawn, target.seen, target.near_mm, target.far_mm)
+    return drawn
+
+
+def _triangles(model: HandModel, side: int) -> NDArray[np.int32]:
+    return model.triangles if side == 0 else model.mirrored_triangles
+
+
+def _equations(hand: PlacedHand, target: Target, width: int) -> tuple[Floats, Floats] | None:
+    model = load_hand()
+    rotation = Rotation.from_rotvec(hand.pose[:3]).as_matrix()
+    pose, shape = (np.tile(row, (width - 5, 1)) for row in (hand.pose, hand.shape))
+    pose[:, :3] = 0.0
+    angles, shapes = np.arange(23), np.arange(width - MOVES)
+    pose[1 + angles, 3 + angles] += _STEP
+    shape[24 + shapes, shapes] += _STEP
+    posed, _ = pose_hands(model, pose, shape, np.full(width - 5, hand.side))
+    turned = posed.astype(np.float64) @ rotation.T
+    moves = (turned[1:] - turned[0]) / _STEP
+    drawn = _drawn(model, turned[0], hand, target)
+    normal, gradient = np.empty((width, width)), np.empty(width)
+    if not surface_equations(
+        turned[0] + hand.wrist_mm, hand.wrist_mm, _triangles(model, hand.side), moves, drawn, target.depth_mm,
+        target.camera, target.seen, target.nearest_px, target.points_mm, target.points_px, SIGMA_MM, POINTS, normal,
+        gradient,
+    ):  # fmt: skip
+        return None
+    low, high = pose_limits(model)
+    low, high, at = low[3:], high[3:], 6 + angles
+    middle = (low + high) / 2
+    middle[:2] = 0.0  # a forearm in line
+    beyond = hand.pose[3:] - np.clip(hand.pose[3:], low, high)
+    wall, pull = np.where(beyond != 0, _WALL**-2, 0.0), np.deg2rad(_PULL_DEG) ** -2
+    normal[at, at] += wall + pull
+    gradient[at] += wall * beyond + pull * (hand.pose[3:] - middle)
+    return normal, gradient
+
+
+def _step(hand: PlacedHand, target: Target, mean: Floats | None, tightness: float) -> Floats | None:
+    width = MOVES if mean is None else SHAPED
+    equations = _equations(hand, target, width)
+    if equations is None:
+        return None
+    normal, gradient = equations
+    if mean is not None:
+        normal[MOVES:, MOVES:] += tightness * shape_precision()
+        gradient[MOVES:] += tightness * shape_precision() @ (hand.shape - mean)
+    step = np.zeros(SHAPED)
+    good = solve_damped(normal, gradient, width, 1e-9, _DAMPING, np.empty((width, width)), step[:width])
+    return step if good else None
+
+
+def _moved(hand: PlacedHand, step: Floats) -> PlacedHand:
+    step = step * min(1.0, _MOST_TURN / max(float(np.abs(step[6:MOVES]).max()), 1e-9))
+    low, high = pose_limits(load_hand())
+    turn = Rotation.from_rotvec(step[:3]) * Rotation.from_rotvec(hand.pose[:3])
+    angles = np.clip(hand.pose[3:] + step[6:MOVES], low[3:] - _OVERSHOOT, high[3:] + _OVERSHOOT)
+    return replace(
+        hand,
+        pose=np.concatenate([turn.as_rotvec(), angles]),
+        shape=hand.shape + step[MOVES:],
+        wrist_mm=hand.wrist_mm + step[3:6],
+    )

@@ -1,0 +1,168 @@
+"""Fit the hand of every map of a set: one shape for all, then each map from many starts, then from its neighbours'.
+
+A person's hand is one, so its shape is found from many maps first, by variable projection: Gauss-Newton on the shape
+alone, with all poses brought to rest after each step. Many maps count no more against the spread of shapes than one
+does. Each map may then leave that shape a little, since a skin with seventeen numbers is never quite the person's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refiner.datasets.store import DepthStore
+from refiner.errors import StoreError
+from refiner.fitting.settle import PlacedHand, reduced_equations, settle, shape_precision
+from refiner.fitting.starts import Bank
+from refiner.fitting.target import Target, target_of
+from refiner.threads import map_frames
+
+STARTS, KEPT = 10, 2
+"""Hands of the bank that each map is tried from, and those of them that are fitted to the end."""
+_FIRST, _LAST = 8, 30
+_SHAPE_MAPS, _SHAPE_ROUNDS, _GOOD = 96, 8, 0.8
+"""Maps that the shared shape is found from; the share of them that fits best counts."""
+TIGHTNESS = 0.3
+"""Weight of the spread of human shapes about the shared one, of each map's own."""
+SIDE_MAPS = 32
+PASSES, REACH = 2, 2
+"""Rounds in which each map is tried from its neighbours' hands, and how many frames to either side."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """Maps to fit, with the centres of their cubes (n, 3) and their sequence numbers (n,); a target may be missing."""
+
+    targets: list[Target | None]
+    centre_mm: Floats
+    sequence: NDArray[np.int64]
+
+
+def read_maps(store: DepthStore, start: int, stop: int) -> Maps:
+    """Prepare the maps [start, stop) of a set."""
+    depth_mm = store.read("depth", start, stop).astype(np.float32) * np.float32(store.depth_unit_mm)
+    centre_mm = store.read("centre_mm", start, stop).astype(np.float64)
+    cube_mm = store.read("cube_mm", start, stop).astype(np.float64)
+    camera = store.read("camera", start, stop).astype(np.float64)
+    image_px = store.read("image_px", start, stop) if "image_px" in store else [None] * len(depth_mm)
+    sequence = store.read("sequence", start, stop) if "sequence" in store else np.arange(start, stop)
+    targets = map_frames(target_of, depth_mm, camera, centre_mm, cube_mm, image_px)
+    return Maps(targets, centre_mm, np.asarray(sequence, dtype=np.int64))
+
+
+def _take(store: DepthStore, items: NDArray[np.int64]) -> Maps:
+    """Prepare single maps, and none without readings."""
+    parts = [read_maps(store, int(item), int(item) + 1) for item in items]
+    kept = [part for part in parts if part.targets[0] is not None]
+    if not kept:
+        raise StoreError(f"{store.path}: none of {len(items)} maps has a reading. Prepare the recording again.")
+    return Maps(
+        [part.targets[0] for part in kept],
+        np.concatenate([part.centre_mm for part in kept]),
+        np.concatenate([part.sequence for part in kept]),
+    )
+
+
+def spread_items(store: DepthStore, count: int) -> NDArray[np.int64]:
+    """Choose at most so many items, evenly spread."""
+    return np.unique(np.linspace(0, len(store) - 1, min(count, len(store))).round().astype(np.int64))
+
+
+def side_misfits(store: DepthStore, bank: Bank) -> tuple[float, float]:
+    """Fit right and left hands to some maps, and give the median misfit of either in mm."""
+    maps = _take(store, spread_items(store, SIDE_MAPS))
+    mean = np.zeros(len(shape_precision()))
+    return tuple(  # pyright: ignore[reportReturnType]
+        float(np.median([hand.misfit_mm for hand in _from_bank(maps, bank, side, mean, free=False)])) for side in (0, 1)
+    )
+
+
+def shared_shape(
+    store: DepthStore, bank: Bank, side: int, on_progress: Callable[[int], None] = lambda _done: None
+) -> Floats:
+    """Find the one shape (17,) of all hands of a set.
+
+    Args:
+        store: The set.
+        bank: Where fits begin.
+        side: 0 right, 1 left.
+        on_progress: Called with 1 after each of `SHAPE_STEPS` steps.
+    """
+    maps = _take(store, spread_items(store, _SHAPE_MAPS))
+    precision = shape_precision()
+    shape = np.zeros(len(precision))
+    hands = _from_bank(maps, bank, side, shape, free=False)
+    on_progress(1)
+    for _ in range(_SHAPE_ROUNDS):
+        misfit = np.array([hand.misfit_mm for hand in hands])
+        good = np.flatnonzero(misfit <= np.quantile(misfit, _GOOD))
+        parts = map_frames(reduced_equations, [hands[k] for k in good], [maps.targets[k] for k in good])
+        normal = sum(part[0] for part in parts) / len(parts) + precision
+        gradient = sum(part[1] for part in parts) / len(parts) + precision @ shape
+        shape = shape - np.linalg.solve(normal + 1e-3 * np.diag(np.diag(normal)), gradient)
+        hands = map_frames(settle, [replace(hand, shape=shape) for hand in hands], maps.targets, [10] * len(hands))
+        on_progress(1)
+    return shape
+
+
+SHAPE_STEPS = _SHAPE_ROUNDS + 1
+
+
+def fit_maps(
+    maps: Maps, bank: Bank, side: int, shape: Floats, on_progress: Callable[[int], None] = lambda _done: None
+) -> list[PlacedHand | None]:
+    """Fit every map; none where a map has no reading.
+
+    Args:
+        maps: The maps; neighbours of one sequence help each other.
+        bank: Where fits begin.
+        side: 0 right, 1 left.
+        shape: (17,), the shared shape.
+        on_progress: Called with 1 for each map that is done.
+    """
+    known = [k for k, target in enumerate(maps.targets) if target is not None]
+    some = Maps([maps.targets[k] for k in known], maps.centre_mm[known], maps.sequence[known])
+    hands = _from_bank(some, bank, side, shape, free=True, on_progress=on_progress)
+    for _ in range(PASSES):
+        tries = [_neighbours(some, hands, n) for n in range(len(hands))]
+        hands = map_frames(_best, hands, tries, some.targets, [shape] * len(hands))
+    result: list[PlacedHand | None] = [None] * len(maps.targets)
+    for k, hand in zip(known, hands, strict=True):
+        result[k] = hand
+    return result
+
+
+def _from_bank(
+    maps: Maps, bank: Bank, side: int, shape: Floats, *, free: bool,
+    on_progress: Callable[[int], None] = lambda _done: None,
+) -> list[PlacedHand]:  # fmt: skip
+    def one(target: Target, centre_mm: Floats) -> PlacedHand:
+        starts = [replace(hand, shape=shape) for hand in bank.starts(target, centre_mm, side, STARTS)]
+        tried = sorted((settle(hand, target, _FIRST) for hand in starts), key=lambda hand: hand.misfit_mm)[:KEPT]
+        more: dict[str, Any] = {"mean": shape, "tightness": TIGHTNESS} if free else {}
+        hand = min((settle(hand, target, _LAST, **more) for hand in tried), key=lambda hand: hand.misfit_mm)
+        on_progress(1)
+        return hand
+
+    return map_frames(one, maps.targets, maps.centre_mm)
+
+
+def _neighbours(maps: Maps, hands: list[PlacedHand], n: int) -> list[PlacedHand]:
+    """Give the hands of the frames beside one, moved with the hand's centre."""
+    tries = []
+    for k in range(max(n - REACH, 0), min(n + REACH + 1, len(hands))):
+        if k != n and maps.sequence[k] == maps.sequence[n]:
+            wrist_mm = hands[k].wrist_mm + maps.centre_mm[n] - maps.centre_mm[k]
+            tries.append(replace(hands[k], wrist_mm=wrist_mm))
+    return tries
+
+
+def _best(hand: PlacedHand, tries: list[PlacedHand], target: Target, shape: Floats) -> PlacedHand:
+    if not tries:
+        return hand
+    tried = min((settle(start, target, _FIRST, shape, TIGHTNESS) for start in tries), key=lambda one: one.misfit_mm)
+    return min(hand, settle(tried, target, _LAST, shape, TIGHTNESS), key=lambda one: one.misfit_mm)

@@ -1,0 +1,19 @@
+import numpy as np
+
+from refiner.fitting.equations import MISSED_MM, cut_drawn, misfit_mm
+
+
+def test_the_misfit_by_hand():
+    real = np.array([[700, 710], [0, 720]], np.float32)
+    drawn = np.array([[703, 800], [700, 0]], np.float32)
+    # 3 mm, 90 mm counted as 40, a pixel too many, one too few; three readings.
+    assert np.isclose(misfit_mm(drawn, real), (3 + 3 * MISSED_MM) / 3)
+    assert misfit_mm(real, real) == 0
+    assert misfit_mm(drawn, np.zeros_like(drawn)) == 3 * MISSED_MM  # no reading: nothing is divided by
+
+
+def test_what_lies_outside_cube_or_image_is_cut():
+    drawn = np.array([[500, 600], [700, 900]], np.float32)
+    seen = np.array([[True, True], [False, True]])
+    cut_drawn(drawn, seen, 550.0, 850.0)
+    assert drawn.tolist() == [[0, 600], [0, 0]]
