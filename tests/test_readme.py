@@ -10,6 +10,7 @@ import pytest
 
 from refiner.cli.main import main
 from refiner.fitting import whole_set
+from refiner.realism import classifier
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -56,6 +57,7 @@ def test_commands_are_found():
 def test_every_command_of_the_readme_runs(tmp_path, capsys, monkeypatch):
     for name, value in {"STARTS": 1, "SIDE_MAPS": 2, "_SHAPE_MAPS": 2, "_SHAPE_ROUNDS": 1, "PASSES": 0}.items():
         monkeypatch.setattr(whole_set, name, value)  # tries of `refiner fit`
+    monkeypatch.setattr(classifier, "_FEWEST_UPDATES", 1)  # of `refiner evaluate`
     make_recordings(tmp_path / "recordings")
     (tmp_path / "data").symlink_to(ROOT / "data")
     for command in COMMANDS:
