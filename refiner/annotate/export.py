@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from refiner.annotate.sessions.results import STAGES, StageResult
 from refiner.annotate.sessions.session import Session
-from refiner.annotate.sessions.truth import seen_joints, surface_offset_mm
+from refiner.annotate.sessions.truth import surface_offset_mm
 from refiner.annotate.solver.anatomy import Anatomy
 from refiner.datasets.store import DepthStore
 from refiner.datasets.store_writer import StoreWriter, provenance
@@ -18,6 +18,7 @@ from refiner.files import require_apart
 from refiner.hand.fit import FittedHands, fit_hands
 from refiner.hand.model import load_hand
 from refiner.hand.skeleton import HAND21
+from refiner.render.visibility import seen_joints
 
 _MAPS = ("depth", "camera", "centre_mm", "cube_mm")
 _NAMES = ("source", "sequence", "frame", "side", "subject")

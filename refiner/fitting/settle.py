@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from refiner.cholesky import solve_damped
 from refiner.fitting.equations import cut_drawn, misfit_mm, surface_equations
 from refiner.fitting.target import POINTS, Target
-from refiner.hand.limits import HandPrior, pose_limits
+from refiner.hand.limits import HandPrior, pose_limits, shape_covariance
 from refiner.hand.model import HandModel, load_hand, pose_hands
 from refiner.render.raster import rasterize
 from refiner.render.view import longer_arm
@@ -55,10 +55,7 @@ class PlacedHand:
 @cache
 def shape_precision() -> Floats:
     """Give the inverse covariance (17, 17) of human shapes, half as wide again as renders draw them."""
-    prior, names = HandPrior(), load_hand().shape_names
-    sigma = np.array([prior.sigma.get(name, 0.0) for name in names])
-    digit = np.array([name.endswith("_length") and name != "palm_length" for name in names], dtype=np.float64)
-    covariance = np.diag(np.maximum(1.5 * sigma, 1e-4) ** 2) + prior.common_length**2 * np.outer(digit, digit)
+    covariance = shape_covariance(load_hand().shape_names, HandPrior(), widening=1.5)
     return np.linalg.inv(covariance).astype(np.float64)
 
 

@@ -12,10 +12,9 @@ from refiner.datasets.store_writer import CHUNK_ITEMS, StoreWriter
 from refiner.fitting.settle import PlacedHand
 from refiner.fitting.starts import Bank
 from refiner.fitting.whole_set import fit_maps, read_maps
-from refiner.geometry.depth import to_mm
 from refiner.hand.model import load_hand, pose_joints
 from refiner.hand.skeleton import HAND21
-from refiner.render.visibility import visible_joints
+from refiner.render.visibility import seen_joints
 
 _COPIED = {"camera": (4,), "centre_mm": (3,), "cube_mm": (), "image_px": (4,), "source": (), "sequence": (),
            "frame": (), "subject": ()}  # fmt: skip
@@ -84,11 +83,7 @@ def _hand_rows(
     joints_mm = np.full((count, 21, 3), np.nan)
     sides = np.full(count, side, dtype=np.int32)
     joints_mm[known] = pose_joints(model, pose[known], shape[known], sides[known]) + wrist_mm[known, None]
-    visible = np.zeros((count, 21), dtype=np.bool_)
-    for n in known:
-        visible[n] = visible_joints(
-            to_mm(rows["depth"][n], unit_mm), rows["camera"][n], joints_mm[n], model.surface_offset_mm
-        )
+    visible = seen_joints(rows["depth"], unit_mm, rows["camera"], joints_mm, model.surface_offset_mm)
     return {
         "joints_mm": joints_mm.astype(np.float32), "visible": visible, "side": sides,
         "pose": pose.astype(np.float32), "shape": shape.astype(np.float32), "misfit_mm": misfit_mm.astype(np.float32),

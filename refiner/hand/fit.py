@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 from refiner.hand.derivatives import pose_angles_batch
 from refiner.hand.guess import lay_points, read_bends
 from refiner.hand.least_squares import fit_batch, reduce_shapes
-from refiner.hand.limits import HandPrior, pose_limits
+from refiner.hand.limits import HandPrior, pose_limits, shape_covariance
 from refiner.hand.model import HandModel
 from refiner.hand.prior import THUMBS
 from refiner.threads import map_ranges
@@ -155,11 +155,7 @@ def _problem(model: HandModel, joints, known, side, prior: HandPrior) -> _Proble
     low, high = pose_limits(model)
     # Girths move no joint.
     active = np.flatnonzero(np.append(True, (np.abs(model.joint_directions) > 1e-9).any(axis=1)))
-    names = [model.shape_names[k] for k in active]
-    sigma = np.array([prior.sigma.get(name, 0.0) for name in names])
-    digit = np.array([name.endswith("_length") and name != "palm_length" for name in names], dtype=np.float64)
-    # A shape parameter that does not vary is all but fixed.
-    covariance = np.diag(np.maximum(sigma, 1e-4) ** 2) + prior.common_length**2 * np.outer(digit, digit)
+    covariance = shape_covariance([model.shape_names[k] for k in active], prior)
     return _Problem(
         np.where(known[:, :, None], joints, 0.0), known, side, model, low[5:], high[5:], active,
         np.linalg.inv(covariance).astype(np.float64),

@@ -110,6 +110,22 @@ class HandSample:
     side: np.ndarray
 
 
+def shape_covariance(names: Sequence[str], prior: HandPrior, widening: float = 1.0) -> np.ndarray:
+    """Give the covariance of shape parameters, by name; one that does not vary is all but fixed.
+
+    Args:
+        names: K of `model.shape_names`.
+        prior: Their spread.
+        widening: Factor of their deviations, but not of that common to all fingers' lengths.
+
+    Returns:
+        (K, K).
+    """
+    sigma = np.array([prior.sigma.get(name, 0.0) for name in names])
+    digit = np.array([name.endswith("_length") and name != "palm_length" for name in names], dtype=np.float64)
+    return np.diag(np.maximum(widening * sigma, 1e-4) ** 2) + prior.common_length**2 * np.outer(digit, digit)
+
+
 def _draw_shapes(model: HandModel, uniforms: np.ndarray, prior: HandPrior) -> np.ndarray:
     unknown = sorted(set(prior.sigma) - set(model.shape_names))
     if unknown:

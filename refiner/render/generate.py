@@ -167,8 +167,9 @@ def _source(settings: RenderSettings, seed: int, item: int) -> str:
 def _cut(settings: RenderSettings, model: HandModel, view: View, rows: dict[str, Any], n: int) -> None:
     """Crop a view and write it with its labels to row n."""
     seen, camera = crop_cube(view.seen_mm, view.camera, view.centre_mm, view.cube_mm, settings.size)
-    beyond = ~seen_pixels(None if view.image is None else view.image * settings.size - 0.5, settings.size)
-    seen[beyond] = 0.0
+    beyond = None if view.image is None else ~seen_pixels(view.image * settings.size - 0.5, settings.size)
+    if beyond is not None:
+        seen[beyond] = 0.0
     rows["depth"][n] = to_units(seen, settings.depth_unit_mm)
     rows["camera"][n], rows["centre_mm"][n], rows["cube_mm"][n] = camera, view.centre_mm, view.cube_mm
     # The crop's camera is that of the whole image: only the window was shifted, and points were not.
@@ -176,7 +177,8 @@ def _cut(settings: RenderSettings, model: HandModel, view: View, rows: dict[str,
     clean = rows["depth"][n]
     if settings.sensor is not None:
         clean_mm, _ = crop_cube(view.clean_mm, view.camera, view.centre_mm, view.cube_mm, settings.size)
-        clean_mm[beyond] = 0.0
+        if beyond is not None:
+            clean_mm[beyond] = 0.0
         clean = to_units(clean_mm, CLEAN_UNIT_MM)
     rows["visible"][n] = visible_joints(
         to_mm(clean, CLEAN_UNIT_MM), rows["camera"][n], rows["joints_mm"][n], model.surface_offset_mm

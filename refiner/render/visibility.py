@@ -39,3 +39,24 @@ def visible_joints(
     out = np.empty(len(joints_mm), dtype=np.bool_)
     _visible(depth_mm, fx, fy, cx, cy, joints_mm, offset_mm, out)
     return out
+
+
+def seen_joints(
+    depth: NDArray[np.uint16],
+    depth_unit_mm: float,
+    camera: NDArray[np.floating],
+    joints_mm: NDArray[np.floating],
+    offset_mm: NDArray[np.floating],
+) -> NDArray[np.bool_]:
+    """Say which joints are seen in maps: (N, J), by the rule of `visible_joints`.
+
+    Args:
+        depth: (N, H, W), 0 = no reading.
+        depth_unit_mm: Of `depth`.
+        camera: (N, 4).
+        joints_mm: (N, J, 3); one that is unknown is not seen.
+        offset_mm: (J,) depth of each joint below the surface.
+    """
+    depth_mm = depth * np.float32(depth_unit_mm)
+    known_mm = np.where(np.isfinite(joints_mm), joints_mm, 0.0)  # unknown: z = 0 is never seen
+    return np.stack([visible_joints(*item, offset_mm) for item in zip(depth_mm, camera, known_mm, strict=True)])

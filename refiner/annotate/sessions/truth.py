@@ -56,6 +56,8 @@ def labels_of_store(store: DepthStore) -> Iterator[FrameLabels]:
     Raises:
         StoreError: It has no joints.
     """
+    from refiner.render.visibility import seen_joints
+
     skeleton = _skeleton_of(store)
     offset_mm = surface_offset_mm(skeleton)
     for start, stop in store.chunk_ranges():
@@ -94,29 +96,6 @@ def surface_offset_mm(skeleton: Skeleton) -> NDArray[np.float64]:
     if skeleton.joints == HAND21.joints:
         return np.asarray(load_hand().surface_offset_mm, dtype=np.float64)
     return np.zeros(len(skeleton))
-
-
-def seen_joints(
-    depth: NDArray[np.uint16],
-    depth_unit_mm: float,
-    camera: NDArray[np.float32],
-    joints_mm: NDArray[np.float32],
-    offset_mm: NDArray[np.float64],
-) -> NDArray[np.bool_]:
-    """Say which joints are seen in maps: (N, J), by the rule of `refiner.render.visibility`.
-
-    Args:
-        depth: (N, H, W), 0 = no reading.
-        depth_unit_mm: Of `depth`.
-        camera: (N, 4).
-        joints_mm: (N, J, 3); one that is unknown is not seen.
-        offset_mm: (J,) depth of each joint below the surface.
-    """
-    from refiner.render.visibility import visible_joints
-
-    depth_mm = depth * np.float32(depth_unit_mm)
-    known_mm = np.where(np.isfinite(joints_mm), joints_mm, 0.0)  # unknown: z = 0 is never seen
-    return np.stack([visible_joints(*item, offset_mm) for item in zip(depth_mm, camera, known_mm, strict=True)])
 
 
 def _skeleton_of(store: DepthStore) -> Skeleton:
