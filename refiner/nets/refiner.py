@@ -32,6 +32,9 @@ _FIELD_PX = 5
 _NEAR_PX = 7
 """Side of the neighbourhoods in which choices are alike."""
 
+_WINDOW_PX, _EDGE = 5, 0.4
+"""Side of a window, and the share of readings in that of a pixel just outside a straight edge."""
+
 _FACING, _RIM = 0.07, 1.32
 """Dimness (`dimness_octaves`) of a surface that faces the camera, and of a render's rims, at the reference distance."""
 
@@ -82,11 +85,12 @@ class ResidualRefiner(nn.Module):
     A map is folded to 1/fold of its resolution (pixel unshuffle, nothing is lost), where ResNet blocks are cheap.
     They give two numbers for each pixel, s and a; m is a learned number of its own, or given by them too. With n and f
     two independent normal numbers at each pixel, f filtered (the filter is learnt: sensors' noise is alike at
-    neighbours), and q(x) the dimness in octaves (`dimness_octaves`):
+    neighbours), q(x) the dimness in octaves (`dimness_octaves`), and w(x) the share of readings in the 5 x 5 px around
+    less that beside a straight edge, 0.6 inside and 0.4 outside:
 
         depth   d = clamp(extend(x) + max_shift tanh(s) + bounded 2^q(x) (a + first_noise) f, -1, 1)
         choice  c = bounded m + prior(x) + n
-        prior   -margin - sharpness max(1.32 - q(x), 0) at a reading of x, +margin elsewhere
+        prior   -margin - sharpness max(1.32 - q(x), 0) - window w(x) at a reading of x, margin - window w(x) elsewhere
         output  y = +1 where c > 0, else d
 
     A camera either measures a pixel or does not, so the choice is hard: a network that regressed holes would have to
@@ -100,6 +104,10 @@ class ResidualRefiner(nn.Module):
     property of the camera and not of the hand: m is one number, unless `choice_px` lets the blocks give it. It is
     bounded where half of what faces the camera at the reference distance is lost, since hands that are gone altogether
     teach nothing any more.
+
+    Cameras that match windows of a pattern or of two images show what most of a window shows, so that outlines are
+    rounded and slits between fingers closed. With `window` such pixels are the first to come and go, and how readily
+    readings arise is a learned number of its own: with one number for both a camera that loses rims could not grow.
 
     The last layer starts at zero: then y differs from x by noise of first_noise 2^q, and where n > margin; it is x
     exactly without noise. Depth moves by `max_shift` at most, but for noise of mean 0 and `max_noise` at most, and no
@@ -129,6 +137,7 @@ class ResidualRefiner(nn.Module):
         sharpness: float = 0.0,
         choice_px: int | None = 1,
         choice_gain: float = 0.1,
+        window: float = 0.0,
     ) -> None:
         """Build the network.
 
@@ -156,6 +165,8 @@ class ResidualRefiner(nn.Module):
             choice_px: None makes m one number for all maps. Else the blocks give it, averaged over areas of so many
                 pixels on a side (odd).
             choice_gain: Scale of m.
+            window: Deviations of the choice's noise by which a pixel amid readings is likelier to be one than a pixel
+                without any around. 0 does without windows, and without a number of its own for new readings.
 
         Raises:
             ValueError: The shares are negative or do not add up to 1.
@@ -178,6 +189,7 @@ class ResidualRefiner(nn.Module):
             "sharpness": sharpness,
             "choice_px": choice_px,
             "choice_gain": choice_gain,
+            "window": window,
         }
         if min(choice_noise) < 0 or abs(sum(choice_noise) - 1) > 1e-6:
             raise ValueError(f"Found choice_noise {choice_noise}, wanted three shares >= 0 that add up to 1.")
@@ -187,12 +199,15 @@ class ResidualRefiner(nn.Module):
         self.first_noise, self.max_noise = first_noise, max_noise
         self.slope_gain, self.sees_distance = slope_gain, sees_distance
         self.sharpness, self.choice_px, self.choice_gain = sharpness, choice_px, choice_gain
+        self.window = window
         self.register_buffer("reference_mm", torch.tensor(1000.0))
         planes = (4 if slope_gain > 0 else 2) + noise + (sharpness > 0)
         self.first = nn.Conv2d(planes * fold**2 + DISTANCE_PLANES * sees_distance, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels, 3, _LEAK) for _ in range(blocks)))
         if choice_px is None:
             self.threshold = nn.Parameter(torch.zeros(()))
+        if window > 0:
+            self.growth = nn.Parameter(torch.zeros(()))
         self.last = nn.Conv2d(channels, (3 - (choice_px is None)) * fold**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # pyright: ignore[reportArgumentType]
@@ -247,6 +262,9 @@ class ResidualRefiner(nn.Module):
             planes.append(dimness / 2)
             prior = prior - self.sharpness * (_RIM - dimness).clamp(min=0) * reading
             strength = torch.exp2(dimness.clamp(max=_DIMMEST))
+        if self.window > 0:
+            share = mean_around(reading, _WINDOW_PX, count_include_pad=False)
+            prior = prior - self.window * (share - torch.where(reading > 0, 1 - _EDGE, _EDGE))
         predicted = self._predict(torch.cat([*planes, reading], dim=1), for_depth, distance_mm)
         shift, spread, *own_choice = predicted[..., :height, :width].split(1, 1)
         steady = moved = surface + self.max_shift * torch.tanh(self.gain * shift)
@@ -260,6 +278,8 @@ class ResidualRefiner(nn.Module):
             choice = self.threshold.expand_as(depth)
         else:
             choice = mean_around(own_choice[0], self.choice_px, count_include_pad=False)
+        if self.window > 0:
+            choice = torch.where(reading > 0, choice, self.growth)
         choice = self.choice_gain * choice
         most = self.margin + (self.sharpness * (_RIM - _FACING) if self.sharpness > 0 else _CERTAIN)
         excess = (choice.abs() - most).clamp(min=0)

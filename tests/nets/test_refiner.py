@@ -157,6 +157,26 @@ def test_one_threshold_for_all_maps_is_what_the_camera_has():
     assert network.threshold.grad == 8 * int(hand.sum())
 
 
+def test_slits_are_closed_before_outlines_grow():
+    network = awake(ResidualRefiner(8, 1, reach_px=2, choice_px=None, choice_gain=8.0, margin=1.0, window=5.0))
+    with torch.no_grad():
+        network.threshold.fill_(0.25)
+        network.growth.fill_(-0.125)
+    depth = torch.ones(1, 1, 20, 24)
+    depth[..., 5:10] = 0.0  # two fingers,
+    depth[..., 11:16] = 0.0  # and a slit of a pixel
+    draw = network.draw(depth, torch.zeros(network.noise_shape(1, 20, 24)))
+    choice = draw.choice[0, 0, 10]
+    # Of 5 columns so many are readings; what a straight edge has, 3 inside and 2 outside, is neither for nor against.
+    for column, readings in {5: 3, 7: 5, 9: 4, 11: 4}.items():
+        assert choice[column].item() == pytest.approx(8 * 0.25 - 1 - 5 * (readings - 3) / 5)
+    for column, readings in {3: 1, 4: 2, 10: 4}.items():
+        assert choice[column].item() == pytest.approx(8 * -0.125 + 1 - 5 * (readings - 2) / 5, abs=1e-6)
+    assert draw.refined[0, 0, 10, 10] < 1
+    draw.choice[..., 10].sum().backward()
+    assert (network.growth.grad, network.threshold.grad) == (8 * 20, 0)
+
+
 def test_choices_that_are_certain_stand_when_the_network_is_used():
     network, x = ResidualRefiner(8, 1, margin=2.4), balls(3).repeat(100, 1, 1, 1)
     noise = torch.randn(network.noise_shape(300, 16, 16), generator=torch.Generator().manual_seed(0))
@@ -236,7 +256,7 @@ def test_output_does_not_depend_on_batch_companions(network, training):
     "network",
     [
         PaperRefiner(4, 2, 5),
-        ResidualRefiner(8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.4, 0.0, True, 5.0, 3, 0.2),
+        ResidualRefiner(8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.4, 0.0, True, 5.0, 3, 0.2, 4.0),
     ],
 )
 def test_settings_rebuild_the_network(network):
