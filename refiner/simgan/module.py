@@ -93,7 +93,7 @@ class SimGAN(L.LightningModule):
         self.history = RefinedHistory(history_maps, seed)
         self.refiner_average = running_average(refiner, average_decay) if average_decay > 0 else None
         self._latest: dict[str, Any] = {}
-        self._probe_parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        self._probe_parts: list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]] = []
         self.probe: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
         self.probe_numbers: ProbeNumbers | None = None
 
@@ -211,18 +211,20 @@ class SimGAN(L.LightningModule):
 
     def validation_step(self, batch: UnpairedBatch, batch_idx: int) -> None:
         """Refine held-out maps, always with the same noise."""
-        refined = self._refine(self.trained_refiner, batch, (_PROBE_NOISE, batch_idx))
-        maps = (
-            as_decoded(depth.float(), self.codec.tau).cpu() for depth in (batch["synthetic"], refined, batch["real"])
-        )
+        network, depth, distance_mm = self.trained_refiner, batch["synthetic"], batch["synthetic_distance_mm"]
+        noise = self._noise(network, depth, (_PROBE_NOISE, batch_idx))
+        refined = steady = network(depth, noise, distance_mm)
+        if getattr(network, "chooses", False):
+            steady = network.draw(depth, noise, distance_mm).steady  # pyright: ignore[reportCallIssue]
+        maps = (as_decoded(part.float(), self.codec.tau).cpu() for part in (depth, refined, batch["real"], steady))
         self._probe_parts.append((*maps, batch["synthetic_cube_mm"].cpu()))  # pyright: ignore[reportArgumentType]
 
     def on_validation_epoch_end(self) -> None:
         """Measure the held-out maps."""
-        synthetic, refined, real, cube_mm = (torch.cat(parts) for parts in zip(*self._probe_parts, strict=True))
+        synthetic, refined, real, steady, cube_mm = (torch.cat(parts) for parts in zip(*self._probe_parts, strict=True))
         self._probe_parts.clear()
         self.probe = synthetic, refined, real, cube_mm
-        self.probe_numbers = numbers = probe_numbers(synthetic, refined, real, cube_mm, self.codec.tau)
+        self.probe_numbers = numbers = probe_numbers(synthetic, refined, real, cube_mm, self.codec.tau, steady)
         values = {
             "val/shift_mm": numbers.shift_mm,
             "val/two_sample_accuracy": numbers.two_sample_accuracy,

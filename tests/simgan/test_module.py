@@ -339,6 +339,21 @@ def test_validation_always_looks_at_the_same_maps_with_the_same_noise(data):
     assert torch.equal(model._probe_parts[0][1], looks[-1][1][:4])
 
 
+def test_drift_is_measured_without_noise_where_a_refiner_adds_it(data):
+    def parts(first_noise):
+        network = ResidualRefiner(channels=8, blocks=1, first_noise=first_noise, max_noise=0.5)
+        model = simgan(refiner=network, average_decay=0.0)
+        with torch.no_grad():
+            model.validation_step(next(iter(data.val_dataloader())), 0)
+        return model._probe_parts[0]
+
+    synthetic, refined, _, steady, _ = parts(0.2)
+    assert (refined - synthetic)[(refined < 1) & (synthetic < 1)].abs().mean() > 0.1
+    both = (steady < 1) & (synthetic < 1)
+    assert torch.equal(steady[both], synthetic[both])  # untrained, it moves nothing
+    assert torch.equal(parts(0.0)[1][both], synthetic[both])
+
+
 def test_best_checkpoints_are_kept_and_the_others_removed(data, monkeypatch):
     from pathlib import Path
 

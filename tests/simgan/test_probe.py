@@ -102,6 +102,19 @@ def test_numbers_of_a_refiner_that_does_nothing():
     assert numbers.two_sample_accuracy > 0.6
 
 
+def test_noise_is_no_drift():
+    synthetic = discs(60)
+    noise = 0.3 * torch.randn(60, 1, 1, 1, generator=torch.Generator().manual_seed(0))  # alike over a whole map
+    refined = torch.where(synthetic < 1, synthetic + noise, 1.0).clamp(-1, 1)
+    cube_mm, real = torch.full((60,), 260.0), discs(60, seed=1)
+    assert probe_numbers(synthetic, refined, real, cube_mm, 0.05).drift_mm > 20
+    numbers = probe_numbers(synthetic, refined, real, cube_mm, 0.05, synthetic)
+    assert numbers.drift_mm == 0
+    assert numbers.shift_mm > 20
+    moved = torch.where(synthetic < 1, synthetic + 0.1, 1.0)
+    assert probe_numbers(synthetic, refined, real, cube_mm, 0.05, moved).drift_mm == pytest.approx(13.0)
+
+
 def test_score_prefers_realism_but_not_at_the_price_of_labels():
     score = [
         ProbeNumbers(9.0, accuracy, 0.0, drift).score for drift, accuracy in ((1, 0.9), (1, 0.6), (1, 0.4), (9, 0.5))
