@@ -55,7 +55,7 @@ class Draw(NamedTuple):
         refined: (N, 1, H, W), as `forward` gives it; its gradient is that of the depths.
         opposite: (N, 1, H, W), the same with the sign of the choice's noise turned; no gradient.
         choice: (N, 1, H, W), c without its noise, with its gradient; 0 where no reading is possible.
-        noise: (N, 1, H, W), the choice's noise, standard normal.
+        noise: (N, 1, H, W), the choice's noise, standard normal; in evaluation mode its tries are cut off.
         excess: (N, 1, H, W), how far m goes beyond its bound before it is bounded.
         steady: (N, 1, H, W), as `refined`, but for the noise of its depths.
     """
@@ -235,10 +235,7 @@ class ResidualRefiner(nn.Module):
             (N, 1, H, W) in [-1, 1], exactly +1 where there is no reading.
         """
         parts = self._parts(depth, noise, distance_mm)
-        drawn = parts.noise
-        if not self.training:
-            drawn = drawn.clamp(-_LARGEST_CHOICE_NOISE, _LARGEST_CHOICE_NOISE)
-        return torch.where((parts.choice + drawn <= 0) & parts.possible, parts.depth, NO_READING)
+        return torch.where((parts.choice + parts.noise <= 0) & parts.possible, parts.depth, NO_READING)
 
     def draw(self, depth: Tensor, noise: Tensor, distance_mm: Tensor | None = None) -> Draw:
         """Refine maps with the noise of the choice as it is and turned round; arguments as for `forward`."""
@@ -271,6 +268,8 @@ class ResidualRefiner(nn.Module):
         drawn = torch.zeros_like(depth)
         if self.chooses:
             drawn = self._noise_of_choice(own, near)[..., :height, :width]
+            if not self.training:
+                drawn = drawn.clamp(-_LARGEST_CHOICE_NOISE, _LARGEST_CHOICE_NOISE)
             field = self.field(F.pixel_shuffle(for_depth, self.fold)).float()[..., :height, :width]
             deviation = (self.gain * self.max_shift * spread + self.first_noise) * strength
             moved = steady + self.max_noise * torch.tanh(deviation * field / self.max_noise)

@@ -33,6 +33,11 @@ OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 _TRAINING_NOISE, _PROBE_NOISE, _AUGMENT_REAL, _AUGMENT_REFINED = 0x6E7472, 0x6E7072, 0x617272, 0x617266
 
 
+def _draw(network: nn.Module, depth: Tensor, noise: Tensor | None, distance_mm: Tensor) -> Draw | None:
+    """Refine maps by a draw; none of a refiner that does not choose which readings there are."""
+    return network.draw(depth, noise, distance_mm) if getattr(network, "chooses", False) else None  # pyright: ignore[reportCallIssue]
+
+
 class SimGAN(L.LightningModule):
     """A refiner and a discriminator that train each other.
 
@@ -166,9 +171,7 @@ class SimGAN(L.LightningModule):
         """Give the parts of L_R; `alone` leaves out the adversarial one."""
         depth, distance_mm = batch["synthetic"], batch["synthetic_distance_mm"]
         noise = self._noise(self.refiner, depth, (_TRAINING_NOISE, self.seed, step, self.global_rank))
-        draw: Draw | None = None
-        if getattr(self.refiner, "chooses", False):
-            draw = self.refiner.draw(depth, noise, distance_mm)  # pyright: ignore[reportCallIssue]
+        draw = _draw(self.refiner, depth, noise, distance_mm)
         refined = self.refiner(depth, noise, distance_mm) if draw is None else draw.refined
         if alone:
             return self.objective.refiner_terms(refined, depth, None)
@@ -213,9 +216,8 @@ class SimGAN(L.LightningModule):
         """Refine held-out maps, always with the same noise."""
         network, depth, distance_mm = self.trained_refiner, batch["synthetic"], batch["synthetic_distance_mm"]
         noise = self._noise(network, depth, (_PROBE_NOISE, batch_idx))
-        refined = steady = network(depth, noise, distance_mm)
-        if getattr(network, "chooses", False):
-            steady = network.draw(depth, noise, distance_mm).steady  # pyright: ignore[reportCallIssue]
+        draw = _draw(network, depth, noise, distance_mm)
+        refined, steady = 2 * [network(depth, noise, distance_mm)] if draw is None else (draw.refined, draw.steady)
         maps = (as_decoded(part.float(), self.codec.tau).cpu() for part in (depth, refined, batch["real"], steady))
         self._probe_parts.append((*maps, batch["synthetic_cube_mm"].cpu()))  # pyright: ignore[reportArgumentType]
 
