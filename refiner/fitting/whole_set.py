@@ -5,18 +5,20 @@ alone, with all poses brought to rest after each step. Many maps count no more a
 does. Each map may then leave that shape a little, since a skin with seventeen numbers is never quite the person's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.datasets.store import DepthStore
+from refiner.datasets.inspection import read_items
+from refiner.datasets.store import REQUIRED, DepthStore
 from refiner.errors import StoreError
 from refiner.fitting.settle import PlacedHand, reduced_equations, settle, shape_precision
 from refiner.fitting.starts import Bank
 from refiner.fitting.target import Target, target_of
+from refiner.geometry.depth import to_mm
 from refiner.threads import map_frames
 
 STARTS, KEPT = 10, 2
@@ -42,29 +44,35 @@ class Maps:
     sequence: NDArray[np.int64]
 
 
-def read_maps(store: DepthStore, start: int, stop: int) -> Maps:
-    """Prepare the maps [start, stop) of a set."""
-    depth_mm = store.read("depth", start, stop).astype(np.float32) * np.float32(store.depth_unit_mm)
-    centre_mm = store.read("centre_mm", start, stop).astype(np.float64)
-    cube_mm = store.read("cube_mm", start, stop).astype(np.float64)
-    camera = store.read("camera", start, stop).astype(np.float64)
-    image_px = store.read("image_px", start, stop) if "image_px" in store else [None] * len(depth_mm)
-    sequence = store.read("sequence", start, stop) if "sequence" in store else np.arange(start, stop)
-    targets = map_frames(target_of, depth_mm, camera, centre_mm, cube_mm, image_px)
-    return Maps(targets, centre_mm, np.asarray(sequence, dtype=np.int64))
+def maps_of(rows: Mapping[str, NDArray[Any]], unit_mm: float) -> Maps:
+    """Prepare maps.
+
+    Args:
+        rows: Arrays of n items by name, as in the store; `image_px` and `sequence` may be missing.
+        unit_mm: Of `depth`.
+    """
+    depth_mm, centre_mm = to_mm(rows["depth"], unit_mm), rows["centre_mm"].astype(np.float64)
+    count = len(depth_mm)
+    targets = map_frames(
+        target_of, depth_mm, rows["camera"].astype(np.float64), centre_mm, rows["cube_mm"].astype(np.float64),
+        rows.get("image_px", [None] * count),
+    )  # fmt: skip
+    return Maps(targets, centre_mm, np.asarray(rows.get("sequence", np.arange(count)), dtype=np.int64))
 
 
 def _take(store: DepthStore, items: NDArray[np.int64]) -> Maps:
     """Prepare single maps, and none without readings."""
-    parts = [read_maps(store, int(item), int(item) + 1) for item in items]
-    kept = [part for part in parts if part.targets[0] is not None]
-    if not kept:
+    names = [*REQUIRED, *(name for name in ("image_px", "sequence") if name in store)]
+    some = _known(maps_of({name: read_items(store, name, items) for name in names}, store.depth_unit_mm))[0]
+    if not some.targets:
         raise StoreError(f"{store.path}: none of {len(items)} maps has a reading. Prepare the recording again.")
-    return Maps(
-        [part.targets[0] for part in kept],
-        np.concatenate([part.centre_mm for part in kept]),
-        np.concatenate([part.sequence for part in kept]),
-    )
+    return some
+
+
+def _known(maps: Maps) -> tuple[Maps, list[int]]:
+    """Leave out the maps without readings; and say which are left."""
+    known = [k for k, target in enumerate(maps.targets) if target is not None]
+    return Maps([maps.targets[k] for k in known], maps.centre_mm[known], maps.sequence[known]), known
 
 
 def spread_items(store: DepthStore, count: int) -> NDArray[np.int64]:
@@ -124,8 +132,7 @@ def fit_maps(
         shape: (17,), the shared shape.
         on_progress: Called with 1 for each map that is done.
     """
-    known = [k for k, target in enumerate(maps.targets) if target is not None]
-    some = Maps([maps.targets[k] for k in known], maps.centre_mm[known], maps.sequence[known])
+    some, known = _known(maps)
     hands = _from_bank(some, bank, side, shape, free=True, on_progress=on_progress)
     for _ in range(PASSES):
         tries = [_neighbours(some, hands, n) for n in range(len(hands))]

@@ -11,7 +11,7 @@ from refiner.datasets.store import REQUIRED, DepthStore
 from refiner.datasets.store_writer import CHUNK_ITEMS, StoreWriter
 from refiner.fitting.settle import PlacedHand
 from refiner.fitting.starts import Bank
-from refiner.fitting.whole_set import fit_maps, read_maps
+from refiner.fitting.whole_set import fit_maps, maps_of
 from refiner.hand.model import load_hand, pose_joints
 from refiner.hand.skeleton import HAND21
 from refiner.render.visibility import seen_joints
@@ -61,8 +61,8 @@ def write_fitted(
     missing = writer.missing()
     on_progress(len(store) - sum(stop - start for start, stop in missing))
     for start, stop in missing:
-        hands = fit_maps(read_maps(store, start, stop), bank, side, shape, on_progress)
         rows: dict[str, Any] = {name: store.read(name, start, stop) for name in ("depth", *copied)}
+        hands = fit_maps(maps_of(rows, store.depth_unit_mm), bank, side, shape, on_progress)
         if "source" in copied:
             rows["source"] = rows["source"].tolist()
         writer.write(start, rows | _hand_rows(hands, side, rows, store.depth_unit_mm))

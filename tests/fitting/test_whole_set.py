@@ -33,7 +33,7 @@ def store(tmp_path):
 
 def test_hands_are_fitted_and_neighbours_help(store, few_starts):
     bank, shape = make_bank(SETTINGS, 300, seed=2), np.zeros(17)
-    maps = whole_set.read_maps(store, 0, 6)
+    maps = whole_set.maps_of({name: store.read(name, 0, 6) for name in store.names}, store.depth_unit_mm)
     starts = [bank.starts(target, centre, 0, 1)[0] for target, centre in zip(maps.targets, maps.centre_mm, strict=True)]
     begun = [measured(hand, target).misfit_mm for hand, target in zip(starts, maps.targets, strict=True)]
     alone = [hand.misfit_mm for hand in whole_set._from_bank(maps, bank, 0, shape, free=True)]
@@ -70,7 +70,7 @@ def test_the_command_fits_goes_on_and_its_hands_are_rendered(store, tmp_path, fe
 
 
 def test_a_map_without_readings_has_no_hand(store, few_starts):
-    maps = whole_set.read_maps(store, 0, 6)
+    maps = whole_set.maps_of({name: store.read(name, 0, 6) for name in store.names}, store.depth_unit_mm)
     maps.targets[2] = None
     hands = whole_set.fit_maps(maps, make_bank(SETTINGS, 60, seed=2), 0, np.zeros(17))
     assert [hand is None for hand in hands] == [False, False, True, False, False, False]
