@@ -171,6 +171,11 @@ def sheet_items(count: int, wanted: int) -> NDArray[np.int_]:
     return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
 
 
+def spread_items(count: int, most: int) -> NDArray[np.int64]:
+    """Choose at most so many of `count` items, evenly spread, in order."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(np.int64)
+
+
 def read_items(store: DepthStore, name: str, items: Sequence[int] | NDArray[np.int_]) -> NDArray[Any]:
     """Read single rows of one array."""
     return np.stack([store.read(name, int(item), int(item) + 1)[0] for item in items])

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from refiner.datasets.inspection import spread_items
 from refiner.geometry.camera import unproject
 from refiner.geometry.crop import seen_pixels
 
@@ -70,7 +71,7 @@ def target_of(
     inside = np.nonzero(silhouette)
     place = np.zeros((int(labels.max()) + 1, 2))
     place[labels[inside]] = np.stack(inside[::-1], axis=1)
-    chosen = np.linspace(0, len(rows) - 1, min(points, len(rows))).round().astype(np.int64)
+    chosen = spread_items(len(rows), points)
     points_px = np.stack([columns[chosen], rows[chosen]], axis=1).astype(np.float64)
     z = float(np.asarray(centre_mm)[2])
     return Target(

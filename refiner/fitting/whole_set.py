@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.datasets.inspection import read_items
+from refiner.datasets.inspection import read_items, spread_items
 from refiner.datasets.store import REQUIRED, DepthStore
 from refiner.errors import StoreError
 from refiner.fitting.settle import PlacedHand, reduced_equations, settle, shape_precision
@@ -75,14 +75,9 @@ def _known(maps: Maps) -> tuple[Maps, list[int]]:
     return Maps([maps.targets[k] for k in known], maps.centre_mm[known], maps.sequence[known]), known
 
 
-def spread_items(store: DepthStore, count: int) -> NDArray[np.int64]:
-    """Choose at most so many items, evenly spread."""
-    return np.unique(np.linspace(0, len(store) - 1, min(count, len(store))).round().astype(np.int64))
-
-
 def side_misfits(store: DepthStore, bank: Bank) -> tuple[float, float]:
     """Fit right and left hands to some maps, and give the median misfit of either in mm."""
-    maps = _take(store, spread_items(store, SIDE_MAPS))
+    maps = _take(store, spread_items(len(store), SIDE_MAPS))
     mean = np.zeros(len(shape_precision()))
     return tuple(  # pyright: ignore[reportReturnType]
         float(np.median([hand.misfit_mm for hand in _from_bank(maps, bank, side, mean, free=False)])) for side in (0, 1)
@@ -100,7 +95,7 @@ def shared_shape(
         side: 0 right, 1 left.
         on_progress: Called with 1 after each of `SHAPE_STEPS` steps.
     """
-    maps = _take(store, spread_items(store, _SHAPE_MAPS))
+    maps = _take(store, spread_items(len(store), _SHAPE_MAPS))
     precision = shape_precision()
     shape = np.zeros(len(precision))
     hands = _from_bank(maps, bank, side, shape, free=False)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.datasets.inspection import read_items
+from refiner.datasets.inspection import read_items, spread_items
 from refiner.datasets.store import DepthStore
 from refiner.geometry.depth import to_mm
 
@@ -41,11 +41,5 @@ def in_blocks(count: int, most: int, seed: int) -> tuple[NDArray[np.int64], NDAr
     block = np.arange(count) * BLOCKS // max(count, 1)
     order = np.random.default_rng(seed).permutation(BLOCKS)
     testing = np.isin(block, order[: BLOCKS // 2])
-    return tuple(spread(np.flatnonzero(part), most) for part in (~testing, testing))  # pyright: ignore[reportReturnType]
-
-
-def spread(items: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Give at most so many of the items, spread evenly."""
-    if len(items) <= most:
-        return items
-    return items[np.linspace(0, len(items) - 1, most).round().astype(np.int64)]
+    kinds = (np.flatnonzero(part) for part in (~testing, testing))
+    return tuple(items[spread_items(len(items), most)] for items in kinds)  # pyright: ignore[reportReturnType]

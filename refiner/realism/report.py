@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.datasets.inspection import spread_items
 from refiner.datasets.store import DepthStore
 from refiner.errors import StoreError
 from refiner.realism.classifier import Sample, Verdict, tell_apart
 from refiner.realism.labels import label_shift
-from refiner.realism.maps import in_blocks, read_depth_mm, spread
+from refiner.realism.maps import in_blocks, read_depth_mm
 from refiner.realism.noise import noise_distances
 from refiner.realism.patches import STEPS_PX, cut_patches, two_scales
 
@@ -119,7 +120,7 @@ def measure(
         "real_against_real": noise_distances(halves[0][1], halves[1][1]),
     }
     on_step("label shift")
-    items = spread(np.arange(len(synthetic)), 2 * effort.maps)
+    items = spread_items(len(synthetic), 2 * effort.maps)
     shift = label_shift(read_depth_mm(synthetic, items, unit_mm), read_depth_mm(refined, items * variants, unit_mm))
     per_map = shift.pop("per_map")
     report["label_shift"] = shift
