@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from refiner import viz
 from refiner.cli.main import main as refiner
 from refiner.datasets.inspection import read_items, shade_item, sheet_items
-from refiner.datasets.store import DepthStore
+from refiner.datasets.store import DepthStore, is_whole
 from refiner.geometry.depth import to_mm
 from refiner.simgan.checkpoint import load_refiner
 
@@ -41,7 +41,7 @@ def run(words: list[str]) -> None:
 
 def unless_whole(store: Path, words: list[str]) -> None:
     """Make a store, or continue it, unless it is there."""
-    if (store / "zarr.json").exists() and DepthStore(store, allow_incomplete=True).complete:
+    if is_whole(store):
         print(f"\n{store} is there")
         return
     run(words)

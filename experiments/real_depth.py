@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from experiments.demo import make_sheet, unless_trained, unless_whole
 from refiner.cli.evaluate import write_report
 from refiner.datasets.layouts.folder import CAMERA_FILE, list_folder
-from refiner.datasets.store import REQUIRED, DepthStore
+from refiner.datasets.store import REQUIRED, DepthStore, is_whole
 from refiner.datasets.store_writer import StoreWriter, provenance
 from refiner.files import write_json
 from refiner.geometry.depth import to_mm
@@ -55,10 +55,15 @@ def without_noise(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
     """Average depth over the readings near each pixel; a pixel is kept where most around it are readings."""
     result = np.zeros_like(depth_mm)
     for item, map_ in enumerate(depth_mm):
-        weight = cv2.GaussianBlur((map_ > 0).astype(np.float32), (0, 0), BLUR_PX)
-        mean = cv2.GaussianBlur(map_, (0, 0), BLUR_PX) / np.maximum(weight, 1e-6)
-        result[item] = np.where(weight > 0.5, mean, 0)
+        mean, share = mean_near(map_, BLUR_PX)
+        result[item] = np.where(share > 0.5, mean, 0)
     return result
+
+
+def mean_near(map_mm: NDArray[np.float32], sigma_px: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give the mean of the readings near each pixel, and the share of readings there, under a Gaussian."""
+    share = cv2.GaussianBlur((map_mm > 0).astype(np.float32), (0, 0), sigma_px)
+    return cv2.GaussianBlur(map_mm, (0, 0), sigma_px) / np.maximum(share, 1e-6), share
 
 
 def denoised(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -68,10 +73,9 @@ def denoised(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     result = np.zeros_like(depth_mm)
     for item, map_ in enumerate(depth_mm):
-        weight = cv2.GaussianBlur((map_ > 0).astype(np.float32), (0, 0), 1.0)
-        mean = cv2.GaussianBlur(map_, (0, 0), 1.0) / np.maximum(weight, 1e-6)
-        closed = np.where(map_ > 0, map_, np.where(weight > 0.01, mean, 0)).astype(np.float32)
-        share = cv2.GaussianBlur((map_ > 0).astype(np.float32), (0, 0), BLUR_PX)
+        mean, near = mean_near(map_, 1.0)
+        closed = np.where(map_ > 0, map_, np.where(near > 0.01, mean, 0)).astype(np.float32)
+        _, share = mean_near(map_, BLUR_PX)
         # Pixels without a reading are hundreds of mm away, so that they count for nothing.
         result[item] = np.where(share > 0.5, cv2.bilateralFilter(closed, 7, SURFACE_MM, BLUR_PX), 0)
     return result
@@ -79,7 +83,7 @@ def denoised(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def write_denoised(store: DepthStore, out: Path) -> None:
     """Write a set of camera maps without their noise, in tenths of a millimetre, unless it is there."""
-    if (out / "zarr.json").exists() and DepthStore(out, allow_incomplete=True).complete:
+    if is_whole(out):
         return
     arrays = {"camera": (4,), "centre_mm": (3,), "cube_mm": (), "source": (), "sequence": (), "frame": ()}
     record = provenance("python -m experiments.real_depth --denoised", {}, None, [store.path])

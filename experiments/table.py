@@ -22,7 +22,7 @@ from scipy import stats
 
 from refiner.checkpoints import read_checkpoint
 from refiner.cli.main import main as refiner
-from refiner.datasets.store import DepthStore
+from refiner.datasets.store import DepthStore, is_whole
 
 BENCHMARK = Path(__file__).with_name("benchmark.yaml")
 QUICK_ROWS, QUICK_SHARE = ("synthetic", "analytic_right", "refined", "camera"), 0.5
@@ -90,7 +90,7 @@ def rendered(table: Table, name: str, *, seed: str, sensor: str | None, times: f
 
 def made(path: Path, *words: str) -> Path:
     """Make a store by a command, unless it is whole."""
-    if not (path / "zarr.json").exists() or not DepthStore(path, allow_incomplete=True).complete:
+    if not is_whole(path):
         run(*words)
     return path
 

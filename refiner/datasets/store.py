@@ -49,6 +49,11 @@ def store_digest(path: Path) -> str:
     return total.hexdigest()[:16]
 
 
+def is_whole(path: Path) -> bool:
+    """Say whether a dataset lies there that was written to its end."""
+    return (path / "zarr.json").exists() and DepthStore(path, allow_incomplete=True).complete
+
+
 class DepthStore:
     """A dataset opened for reading.
 

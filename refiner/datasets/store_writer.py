@@ -17,7 +17,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
-from refiner.datasets.store import ARRAYS, FORMAT, DepthStore, store_digest
+from refiner.datasets.store import ARRAYS, FORMAT, DepthStore, is_whole, store_digest
 from refiner.errors import DatasetNotFoundError, OutputExistsError, StoreError, UsageError
 from refiner.hand.skeleton import Skeleton
 
@@ -56,7 +56,7 @@ def require_writable(target: Path, overwrite: bool) -> None:
     if not above.is_dir() or not os.access(above, os.W_OK):
         what = "a folder without leave to write in it" if above.is_dir() else "a file"
         raise UsageError(f"{target} cannot be written: {above} is {what}. Give another place.")
-    if (target / "zarr.json").exists() and not overwrite and DepthStore(target, allow_incomplete=True).complete:
+    if not overwrite and is_whole(target):
         raise OutputExistsError(f"{target} exists and is complete. Give another name, or --overwrite.")
 
 
