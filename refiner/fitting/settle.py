@@ -111,13 +111,9 @@ def reduced_equations(hand: PlacedHand, target: Target) -> tuple[Floats, Floats]
 
 def _drawn(model: HandModel, vertices: Floats, hand: PlacedHand, target: Target) -> NDArray[np.float32]:
     placed = longer_arm(vertices) + hand.wrist_mm
-    drawn = rasterize(placed, _triangles(model, hand.side), target.camera, target.depth_mm.shape, closed=True)
+    drawn = rasterize(placed, model.triangles_of(hand.side), target.camera, target.depth_mm.shape, closed=True)
     cut_drawn(drawn, target.seen, target.near_mm, target.far_mm)
     return drawn
-
-
-def _triangles(model: HandModel, side: int) -> NDArray[np.int32]:
-    return model.triangles if side == 0 else model.mirrored_triangles
 
 
 def _equations(hand: PlacedHand, target: Target, width: int) -> tuple[Floats, Floats] | None:
@@ -134,7 +130,7 @@ def _equations(hand: PlacedHand, target: Target, width: int) -> tuple[Floats, Fl
     drawn = _drawn(model, turned[0], hand, target)
     normal, gradient = np.empty((width, width)), np.empty(width)
     if not surface_equations(
-        turned[0] + hand.wrist_mm, hand.wrist_mm, _triangles(model, hand.side), moves, drawn, target.depth_mm,
+        turned[0] + hand.wrist_mm, hand.wrist_mm, model.triangles_of(hand.side), moves, drawn, target.depth_mm,
         target.camera, target.seen, target.nearest_px, target.points_mm, target.points_px, SIGMA_MM, POINTS, normal,
         gradient,
     ):  # fmt: skip

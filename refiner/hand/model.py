@@ -72,6 +72,10 @@ class HandModel:
     weight_bone: np.ndarray
     weight: np.ndarray
 
+    def triangles_of(self, side: int) -> np.ndarray:
+        """Give the triangles that a right (0) or left (1) hand is drawn with."""
+        return self.triangles if side == 0 else self.mirrored_triangles
+
 
 @cache
 def load_hand() -> HandModel:

@@ -137,7 +137,7 @@ def render_hands(settings: RenderSettings, *, seed: int, items: Sequence[int] | 
     }
     rotations = np.empty((count, 3, 3))
     for n, item in enumerate(items):
-        triangles = model.triangles if side[n] == 0 else model.mirrored_triangles
+        triangles = model.triangles_of(side[n])
         if settings.poses is not None and item < len(settings.poses.names):
             view = given_view(settings, settings.poses, vertices[n], joints[n], triangles, seed, int(item))
         else:

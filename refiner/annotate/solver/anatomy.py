@@ -37,7 +37,7 @@ class Anatomy:
 
     def __init__(self, model: HandModel, side: int, shape: NDArray[np.float64], residual_mm: float) -> None:
         self._model, self.side, self.shape, self.residual_mm = model, side, shape, residual_mm
-        self._triangles = np.asarray(model.triangles if side == 0 else model.mirrored_triangles, dtype=np.int64)
+        self._triangles = np.asarray(model.triangles_of(side), dtype=np.int64)
         bone = np.zeros(len(model.weight_start) - 1, dtype=np.int64)
         for vertex, (start, stop) in enumerate(zip(model.weight_start[:-1], model.weight_start[1:], strict=True)):
             bone[vertex] = model.weight_bone[start + np.argmax(model.weight[start:stop])]
