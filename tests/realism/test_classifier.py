@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from refiner.realism import classifier
 from refiner.realism.classifier import Sample, tell_apart
 
 
@@ -17,12 +18,26 @@ def test_different_noise_is_told_and_the_same_is_not():
     torch.set_num_threads(1)
     quiet = sample(100, 0), sample(100, 1)
     noisy = sample(100, 2, 0.2), sample(100, 3, 0.2)
-    told = tell_apart((quiet[0], noisy[0]), (quiet[1], noisy[1]))
+    told = tell_apart((quiet[0], noisy[0]), (quiet[1], noisy[1]), most_epochs=4)
     assert told.accuracy > 0.97
     assert told.pictures == (400, 400)
-    same = tell_apart((noisy[0], sample(100, 4, 0.2)), (noisy[1], sample(100, 5, 0.2)))
+    same = tell_apart((noisy[0], sample(100, 4, 0.2)), (noisy[1], sample(100, 5, 0.2)), most_epochs=4)
     assert 0.43 < same.accuracy < 0.57
     assert same.ci95[0] <= same.accuracy <= same.ci95[1]
+
+
+def test_a_millimetre_of_noise_is_told_by_its_correlation():
+    """Both sets have the same deviation, a twentieth of the finer scale; without slopes they counted as alike."""
+
+    def noisy(seed, maps=150):
+        smooth = sample(maps, seed).pictures
+        noise = np.random.default_rng((seed, 1)).normal(0, 0.05, (len(smooth), 1, 17, 16))
+        if seed % 2:
+            noise = (noise[:, :, 1:] + noise[:, :, :-1]) / 2**0.5
+        return Sample((smooth + noise[:, :, :16]).astype(np.float32), np.repeat(np.arange(maps), 4))
+
+    torch.set_num_threads(1)
+    assert tell_apart((noisy(0), noisy(1)), (noisy(2), noisy(3)), most_epochs=8).accuracy > 0.9
 
 
 def test_the_seed_gives_the_same_verdict_and_leaves_the_global_one_alone():
@@ -50,3 +65,11 @@ def test_few_pictures_are_looked_at_often_enough_to_be_told_apart():
     """Twelve maps are one update an epoch: four of those without a better loss had counted as a plateau."""
     parts = (sample(12, 0, per_map=1), sample(12, 1, 0.3, per_map=1)), (sample(60, 2), sample(60, 3, 0.3))
     assert tell_apart(*parts, most_epochs=8).accuracy > 0.9
+
+
+def test_no_plateau_is_called_while_noise_may_still_be_found(monkeypatch: pytest.MonkeyPatch):
+    """Four epochs without a better loss came at the start of one training in three, and counted as chance."""
+    monkeypatch.setattr(classifier, "_FEWEST_UPDATES", 1)
+    alike = [sample(10, seed, 0.2) for seed in range(4)]
+    assert 16 <= tell_apart((alike[0], alike[1]), (alike[2], alike[3])).epochs < 60
+    assert tell_apart((alike[0], alike[1]), (alike[2], alike[3]), most_epochs=3).epochs == 3
