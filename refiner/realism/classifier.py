@@ -90,14 +90,13 @@ def tell_apart(
         torch.manual_seed(seed)
         network = _network(fitting[0].shape[1])
     optimizer = torch.optim.Adam(network.parameters(), lr=_RATE, weight_decay=1e-4)
-    best, best_weights, waited, epoch = np.inf, network.state_dict(), 0, 0
-    while waited < _PATIENCE and epoch < most_epochs:
+    best, best_weights, best_epoch, epoch = np.inf, network.state_dict(), 0, 0
+    while epoch < min(max(_FEWEST_EPOCHS, best_epoch + _PATIENCE), most_epochs):
         epoch += 1
         _fit(network, optimizer, fitting, rng)
         loss = sum(_loss(network, pictures, first).item() for pictures, first in zip(checking, (1.0, 0.0), strict=True))
-        waited = max(0, min(waited + 1, epoch - _FEWEST_EPOCHS + _PATIENCE))
         if loss < best - 1e-3:
-            best, waited = loss, 0
+            best, best_epoch = loss, epoch
             best_weights = {name: weights.clone() for name, weights in network.state_dict().items()}
     network.load_state_dict(best_weights)
     scores = tuple(_scores(network, torch.from_numpy(sample.pictures)) for sample in test)
