@@ -2,8 +2,8 @@
 
 A training batch is a pure function of (seed, step, rank): maps are drawn with replacement by a generator of exactly
 these three, whatever came before, so a run resumes at any update with the very batch it would have had. Camera maps
-are dequantised by the same generator, since whole millimetres would tell them from refined ones; renders are not,
-since `refiner refine` will not.
+are dequantised by the same generator, since whole millimetres would tell them from refined ones, unless those are
+rounded; renders are not, since `refiner refine` will not.
 """
 
 from collections.abc import Iterator
@@ -79,6 +79,7 @@ class TrainingBatches(IterableDataset[UnpairedBatch]):
         seed: int,
         rank: int,
         start: int,
+        dequantize: bool = True,
     ) -> None:
         """Define the sequence of batches.
 
@@ -90,15 +91,17 @@ class TrainingBatches(IterableDataset[UnpairedBatch]):
             seed: Seed of the run.
             rank: Number of this device among all.
             start: Number of the first batch.
+            dequantize: Whether camera readings are spread within their depth unit.
         """
         self._synthetic, self._real, self._items = synthetic, real, items
         self._batch_size, self._seed, self._rank, self._start = batch_size, seed, rank, start
+        self._dequantize = dequantize
 
     def batch(self, step: int) -> UnpairedBatch:
         """Give the batch of one step."""
         rng = np.random.default_rng((_TRAINING, self._seed, step, self._rank))
         synthetic, real = (rng.choice(items, self._batch_size) for items in self._items)
-        return _batch(self._synthetic, synthetic, self._real, real, rng)
+        return _batch(self._synthetic, synthetic, self._real, real, rng if self._dequantize else None)
 
     def __iter__(self) -> Iterator[UnpairedBatch]:
         """Give every batch, or with W workers every W-th: the loader takes turns among its workers."""
@@ -113,10 +116,16 @@ class ProbeBatches(Dataset[UnpairedBatch]):
     """The held-out maps in a fixed order, in fixed batches: what validation looks at every time."""
 
     def __init__(
-        self, synthetic: DepthMaps, real: DepthMaps, items: tuple[NDArray[np.int64], NDArray[np.int64]], batch_size: int
+        self,
+        synthetic: DepthMaps,
+        real: DepthMaps,
+        items: tuple[NDArray[np.int64], NDArray[np.int64]],
+        batch_size: int,
+        dequantize: bool = True,
     ) -> None:
         """Define the batches; both item arrays have the same length."""
         self._synthetic, self._real, self._items, self._batch_size = synthetic, real, items, batch_size
+        self._dequantize = dequantize
 
     def __len__(self) -> int:
         """Give the number of batches."""
@@ -126,7 +135,8 @@ class ProbeBatches(Dataset[UnpairedBatch]):
         """Give one batch; the last may be smaller."""
         part = slice(index * self._batch_size, (index + 1) * self._batch_size)
         synthetic, real = (items[part] for items in self._items)
-        return _batch(self._synthetic, synthetic, self._real, real, np.random.default_rng((_PROBE, index)))
+        rng = np.random.default_rng((_PROBE, index)) if self._dequantize else None
+        return _batch(self._synthetic, synthetic, self._real, real, rng)
 
 
 def _batch(
@@ -134,7 +144,7 @@ def _batch(
     synthetic_items: NDArray[np.int64],
     real: DepthMaps,
     real_items: NDArray[np.int64],
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
 ) -> UnpairedBatch:
     rendered, rendered_cube_mm = synthetic.network_depth(synthetic_items)
     camera, camera_cube_mm = real.network_depth(real_items, rng)

@@ -37,6 +37,7 @@ class UnpairedDepth(L.LightningDataModule):
         size: int | None = None,
         probe_maps: int = 256,
         tau: float = 0.05,
+        dequantize: bool = True,
         num_workers: int = 0,
     ) -> None:
         """Open both stores and refuse them where they do not fit together.
@@ -50,6 +51,9 @@ class UnpairedDepth(L.LightningDataModule):
             probe_maps: Maps of each store that validation looks at and training never sees; a fifth of the store at
                 most.
             tau: Network values above 1 - tau mean no reading (see `DepthCodec`).
+            dequantize: Whether camera readings are spread uniformly within their depth unit, since whole millimetres
+                would tell them from refined ones. That is noise of 0.29 units, which a refiner imitates: where the
+                camera's is less than a few units keep them whole, and the refined maps are rounded before D.
             num_workers: Processes that read ahead; 0 reads between updates.
 
         Raises:
@@ -59,6 +63,7 @@ class UnpairedDepth(L.LightningDataModule):
         """
         super().__init__()
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
+        self.dequantize, self.rounds = dequantize, not dequantize
         self._stores = DepthStore(synthetic), DepthStore(real)
         for store in self._stores:
             _check_store(store, size)
@@ -87,8 +92,9 @@ class UnpairedDepth(L.LightningDataModule):
         """Give the endless sequence of batches from one step on."""
         maps = self._maps or self._open()
         return TrainingBatches(
-            *maps, self._training_items, batch_size=self.batch_size, seed=self.seed, rank=rank, start=start
-        )
+            *maps, self._training_items,
+            batch_size=self.batch_size, seed=self.seed, rank=rank, start=start, dequantize=self.dequantize,
+        )  # fmt: skip
 
     def train_dataloader(self) -> DataLoader[UnpairedBatch]:
         """Load the training batches, beginning with the update that the trainer is about to do."""
@@ -98,7 +104,8 @@ class UnpairedDepth(L.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[UnpairedBatch]:
         """Load the fixed probe."""
-        return self._loader(ProbeBatches(*(self._maps or self._open()), self._probe_items, self.batch_size))
+        maps = self._maps or self._open()
+        return self._loader(ProbeBatches(*maps, self._probe_items, self.batch_size, self.dequantize))
 
     def _open(self) -> tuple[DepthMaps, DepthMaps]:
         synthetic, real = self._stores

@@ -77,6 +77,28 @@ def detail_channels(depth: Tensor, gain: float) -> Tensor:
     return torch.cat([depth, *slopes], dim=1)
 
 
+def curvature_channels(depth: Tensor, gain: float) -> Tensor:
+    """Give a map's compressed second differences, in which noise stands alone.
+
+    A tilted surface has slopes of many millimetres a pixel, in which `detail_channels` hardly shows one of noise; its
+    second differences are small. A difference c becomes tanh(gain c).
+
+    Args:
+        depth: (N, 1, H, W).
+        gain: Per unit of network depth.
+
+    Returns:
+        (N, 2, H, W): of the row, of the column; 0 where one of the three pixels has no reading, and at the border.
+    """
+    reading, planes = is_reading(depth), []
+    for axis, margin in ((3, (1, 1, 0, 0)), (2, (0, 0, 1, 1))):
+        before, here, after = (depth.narrow(axis, start, depth.shape[axis] - 2) for start in range(3))
+        readings = [reading.narrow(axis, start, depth.shape[axis] - 2) for start in range(3)]
+        curvature = torch.tanh(gain * (before + after - 2 * here))
+        planes.append(F.pad(curvature * (readings[0] & readings[1] & readings[2]), margin))
+    return torch.cat(planes, dim=1)
+
+
 def returned_light(depth: Tensor) -> Tensor:
     """Give the share of its light that comes back to each pixel of a camera that lives on its own light.
 

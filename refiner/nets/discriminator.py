@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from refiner.nets.blocks import DISTANCE_PLANES, detail_channels, distance_planes, is_reading
+from refiner.nets.blocks import DISTANCE_PLANES, curvature_channels, detail_channels, distance_planes, is_reading
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class PatchDiscriminator(nn.Module):
         padding: Literal["same", "valid"] = "same",
         negative_slope: float = 0.0,
         detail_gain: float = 0.0,
+        curvature_gain: float = 0.0,
         sees_readings: bool = False,
         sees_distance: bool = False,
     ) -> None:
@@ -59,6 +60,7 @@ class PatchDiscriminator(nn.Module):
             padding: "same" halves 224 px exactly down to 7 patches; "valid" pads nothing.
             negative_slope: Of the rectifier between layers; 0 is ReLU.
             detail_gain: Where > 0, slopes times this gain are judged beside the depth (see `detail_channels`).
+            curvature_gain: Where > 0, so are second differences (see `curvature_channels`).
             sees_readings: Whether a plane says where there is a reading: in the depth alone the far end of the cube and
                 no reading look alike.
             sees_distance: Whether maps are judged knowing how far away the hand is: what a camera loses depends on it.
@@ -72,12 +74,14 @@ class PatchDiscriminator(nn.Module):
             "padding": padding,
             "negative_slope": negative_slope,
             "detail_gain": detail_gain,
+            "curvature_gain": curvature_gain,
             "sees_readings": sees_readings,
             "sees_distance": sees_distance,
         }
-        self.classes, self.detail_gain = classes, detail_gain
+        self.classes, self.detail_gain, self.curvature_gain = classes, detail_gain, curvature_gain
         self.sees_readings, self.sees_distance = sees_readings, sees_distance
-        features = (3 if detail_gain > 0 else 1) + sees_readings + DISTANCE_PLANES * sees_distance
+        features = 1 + 2 * (detail_gain > 0) + 2 * (curvature_gain > 0)
+        features += sees_readings + DISTANCE_PLANES * sees_distance
         modules: list[nn.Module] = []
         for layer in layers:
             margin = layer.kernel // 2 if padding == "same" else 0
@@ -93,7 +97,7 @@ class PatchDiscriminator(nn.Module):
 
     @property
     def patch_px(self) -> int:
-        """Give the side of the patch that one logit judges (the slopes look one pixel further)."""
+        """Give the side of the patch that one logit judges (slopes and curvatures look one pixel further)."""
         side, step = 1, 1
         for layer in self.settings["layers"]:
             side += (layer["kernel"] - 1) * step
@@ -101,9 +105,13 @@ class PatchDiscriminator(nn.Module):
         return side
 
     def planes(self, depth: Tensor) -> Tensor:
-        """Give what the first layer sees of (N, 1, H, W): the depth, with slopes and readings where they are judged."""
-        planes = detail_channels(depth, self.detail_gain) if self.detail_gain > 0 else depth
-        return torch.cat([planes, is_reading(depth).to(depth.dtype)], dim=1) if self.sees_readings else planes
+        """Give what the first layer sees of (N, 1, H, W): the depth, and beside it what else is judged."""
+        planes = [detail_channels(depth, self.detail_gain) if self.detail_gain > 0 else depth]
+        if self.curvature_gain > 0:
+            planes.append(curvature_channels(depth, self.curvature_gain))
+        if self.sees_readings:
+            planes.append(is_reading(depth).to(depth.dtype))
+        return torch.cat(planes, dim=1)
 
     def judge_planes(self, planes: Tensor, distance_mm: Tensor | None = None) -> Tensor:
         """Judge what `planes` gave; logits (N, classes, h, w) in float32."""

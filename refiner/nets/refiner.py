@@ -22,6 +22,7 @@ from refiner.nets.blocks import (
     is_reading,
     mean_around,
 )
+from refiner.nets.sampling import at_camera_pixels, average_over_footprint, round_disparity
 
 _LEAK = 0.2
 """Negative slope of the residual refiner: with ReLU every unit of the last block died within 1,000 updates."""
@@ -115,9 +116,11 @@ class ResidualRefiner(nn.Module):
 
     Attributes:
         reference_mm: Median distance of the maps it is trained on, at which dimness counts from 0; 1 m until told.
+        half_cube_mm: What 1 of network depth is, where camera_px is beyond 1; 130 mm until told.
     """
 
     reference_mm: Tensor
+    half_cube_mm: Tensor
 
     def __init__(
         self,
@@ -138,6 +141,8 @@ class ResidualRefiner(nn.Module):
         choice_px: int | None = 1,
         choice_gain: float = 0.1,
         window: float = 0.0,
+        camera_px: int = 1,
+        step_mm: float = 0.0,
     ) -> None:
         """Build the network.
 
@@ -167,9 +172,13 @@ class ResidualRefiner(nn.Module):
             choice_gain: Scale of m.
             window: Deviations of the choice's noise by which a pixel amid readings is likelier to be one than a pixel
                 without any around. 0 does without windows, and without a number of its own for new readings.
+            camera_px: The camera's pixels along one of the map, odd. Beyond 1 noise is drawn at the camera's, then
+                averaged as a crop does (see `refiner.nets.sampling`).
+            step_mm: The camera's steps of disparity, as depth at 1 m; 0 is none. Wants camera_px beyond 1: a map's own
+                pixels show means of several steps.
 
         Raises:
-            ValueError: The shares are negative or do not add up to 1.
+            ValueError: The shares are negative or do not add up to 1; camera_px is even, or steps come without it.
         """
         super().__init__()
         self.settings = {
@@ -190,18 +199,29 @@ class ResidualRefiner(nn.Module):
             "choice_px": choice_px,
             "choice_gain": choice_gain,
             "window": window,
+            "camera_px": camera_px,
+            "step_mm": step_mm,
         }
         if min(choice_noise) < 0 or abs(sum(choice_noise) - 1) > 1e-6:
             raise ValueError(f"Found choice_noise {choice_noise}, wanted three shares >= 0 that add up to 1.")
-        self.fold, self.chooses, self.noise_channels = fold, noise, 3 * fold**2 if noise else 0
+        if camera_px < 1 or camera_px % 2 == 0 or (step_mm > 0 and camera_px == 1) or (camera_px > 1 and not noise):
+            raise ValueError(
+                f"Found camera_px {camera_px}, step_mm {step_mm} and noise {noise}, wanted an odd camera_px, beyond 1 "
+                "where there are steps, and noise where it is."
+            )
+        self.fold, self.chooses = fold, noise
+        self._noise_parts = [part * fold**2 * noise for part in (1, 1, camera_px**2)]
+        self.noise_channels = sum(self._noise_parts)
         self.max_shift, self.reach_px, self.margin = max_shift, reach_px, margin
         self.gain, self.choice_noise = gain, choice_noise
         self.first_noise, self.max_noise = first_noise, max_noise
         self.slope_gain, self.sees_distance = slope_gain, sees_distance
         self.sharpness, self.choice_px, self.choice_gain = sharpness, choice_px, choice_gain
-        self.window = window
+        self.window, self.camera_px, self.step_mm = window, camera_px, step_mm
         self.register_buffer("reference_mm", torch.tensor(1000.0))
-        planes = (4 if slope_gain > 0 else 2) + noise + (sharpness > 0)
+        if camera_px > 1:
+            self.register_buffer("half_cube_mm", torch.tensor(130.0))
+        planes = (4 if slope_gain > 0 else 2) + noise * camera_px**2 + (sharpness > 0)
         self.first = nn.Conv2d(planes * fold**2 + DISTANCE_PLANES * sees_distance, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels, 3, _LEAK) for _ in range(blocks)))
         if choice_px is None:
@@ -220,7 +240,10 @@ class ResidualRefiner(nn.Module):
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def noise_shape(self, items: int, height: int, width: int) -> tuple[int, int, int, int]:
-        """Give the shape of the noise for so many maps: two parts of n, then f before its filter, all folded."""
+        """Give the shape of the noise for so many maps: two parts of n, then f before its filter, all folded.
+
+        There are as many f as the camera has pixels.
+        """
         return items, self.noise_channels, -(-height // self.fold), -(-width // self.fold)
 
     def forward(self, depth: Tensor, noise: Tensor | None = None, distance_mm: Tensor | None = None) -> Tensor:
@@ -249,7 +272,7 @@ class ResidualRefiner(nn.Module):
         height, width = depth.shape[-2:]
         if noise is None:
             noise = depth.new_zeros(self.noise_shape(len(depth), height, width))
-        own, near, for_depth = noise.to(depth).split([self.fold**2 * self.chooses] * 3, dim=1)
+        own, near, for_depth = noise.to(depth).split(self._noise_parts, dim=1)
         surface = extend_readings(depth, self.reach_px)
         reading = is_reading(depth).to(depth.dtype)
         planes = [detail_channels(surface, self.slope_gain) if self.slope_gain > 0 else surface]
@@ -270,9 +293,8 @@ class ResidualRefiner(nn.Module):
             drawn = self._noise_of_choice(own, near)[..., :height, :width]
             if not self.training:
                 drawn = drawn.clamp(-_LARGEST_CHOICE_NOISE, _LARGEST_CHOICE_NOISE)
-            field = self.field(F.pixel_shuffle(for_depth, self.fold)).float()[..., :height, :width]
             deviation = (self.gain * self.max_shift * spread + self.first_noise) * strength
-            moved = steady + self.max_noise * torch.tanh(deviation * field / self.max_noise)
+            moved = self._measured(steady, deviation, for_depth, distance_mm)
         if self.choice_px is None:
             choice = self.threshold.expand_as(depth)
         else:
@@ -286,6 +308,22 @@ class ResidualRefiner(nn.Module):
         moved, steady = moved.clamp(-1, 1), steady.clamp(-1, 1)
         # Where nothing is within reach the surface is +1: shifted values must not become readings there.
         return _Parts(moved, steady, choice, drawn, is_reading(surface), excess)
+
+    def _measured(self, steady: Tensor, deviation: Tensor, noise: Tensor, distance_mm: Tensor | None) -> Tensor:
+        """Give d of d without noise and its deviation, (N, 1, H, W), and of f before its filter, folded."""
+        height, width = steady.shape[-2:]
+        k = self.camera_px
+        field = self.field(F.pixel_shuffle(noise, k * self.fold)).float()[..., : k * height, : k * width]
+        if k == 1:
+            return steady + self.max_noise * torch.tanh(deviation * field / self.max_noise)
+        deviation = deviation.repeat_interleave(k, 2).repeat_interleave(k, 3)
+        measured = at_camera_pixels(steady, k, self.half_cube_mm)
+        measured = measured + self.max_noise * torch.tanh(deviation * field / self.max_noise)
+        if self.step_mm > 0:
+            if distance_mm is None:
+                raise ValueError("This network was built to measure in steps of disparity (step_mm): give distance_mm.")
+            measured = round_disparity(measured, distance_mm, self.half_cube_mm, self.step_mm)
+        return average_over_footprint(measured, k, self.half_cube_mm)
 
     def _predict(self, planes: Tensor, noise: Tensor, distance_mm: Tensor | None) -> Tensor:
         """Give s, a and perhaps m, (N, 3, H, W) or a little larger, of surface, slopes, dimness and readings."""

@@ -17,6 +17,7 @@ from refiner.frameworks import lightning as L
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import PatchDiscriminator
 from refiner.nets.refiner import Draw
+from refiner.nets.sampling import round_depth
 from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.average import running_average
 from refiner.simgan.checkpoint import describe_run, history_of_rank
@@ -63,6 +64,7 @@ class SimGAN(L.LightningModule):
         learning_rate_drop_after: int | None = 600_000,
         learning_rate_drop_factor: float = 0.25,
         gradient_norm: float = 0.0,
+        rounds: bool = False,
         seed: int = 0,
     ) -> None:
         """Put the parts together.
@@ -84,6 +86,8 @@ class SimGAN(L.LightningModule):
             learning_rate_drop_factor: See above.
             gradient_norm: Greatest norm of the gradient of a network's weights; longer ones are shortened to it. A
                 single one that is far longer moves every weight sixteen learning rates in Adam. 0 is no limit.
+            rounds: Whether D judges refined maps in the camera's depth unit, as they will be written; from the data,
+                where camera maps keep theirs.
             seed: Seed of the noise input and of the history.
         """
         super().__init__()
@@ -91,9 +95,13 @@ class SimGAN(L.LightningModule):
         self.refiner, self.discriminator, self.codec = refiner, discriminator, codec
         self.schedule, self.objective, self.augmentation = schedule, objective, augmentation
         self.learning_rate_drop = learning_rate_drop_after, learning_rate_drop_factor
-        self.gradient_norm, self.seed = gradient_norm, seed
+        self.gradient_norm, self.rounds, self.seed = gradient_norm, rounds, seed
         if distance_mm is not None and hasattr(refiner, "reference_mm"):
             refiner.reference_mm.fill_(distance_mm)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+        if hasattr(refiner, "half_cube_mm"):
+            if codec.cube_mm is None:
+                raise ValueError("Found cubes of several sizes, wanted one: the refiner draws noise at camera pixels.")
+            refiner.half_cube_mm.fill_(codec.cube_mm / 2)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
         self._optimizer_factories = optimizer_refiner, optimizer_discriminator
         self.history = RefinedHistory(history_maps, seed)
         self.refiner_average = running_average(refiner, average_decay) if average_decay > 0 else None
@@ -175,7 +183,8 @@ class SimGAN(L.LightningModule):
         refined = self.refiner(depth, noise, distance_mm) if draw is None else draw.refined
         if alone:
             return self.objective.refiner_terms(refined, depth, None)
-        logits = self.discriminator(self._judged(refined, _AUGMENT_REFINED, step), distance_mm)
+        judged = self._judged(self._as_written(refined, batch), _AUGMENT_REFINED, step)
+        logits = self.discriminator(judged, distance_mm)
         values = self.objective.refiner_terms(refined, depth, logits, None if draw is None else draw.steady)
         if draw is not None and self.schedule.learns_choice(step):
             values["train/refiner/total"] = values["train/refiner/total"] + self._choice_loss(draw, batch, logits, step)
@@ -192,7 +201,7 @@ class SimGAN(L.LightningModule):
             )
 
         with torch.no_grad():
-            opposite = self._judged(draw.opposite, _AUGMENT_REFINED, step)
+            opposite = self._judged(self._as_written(draw.opposite, batch), _AUGMENT_REFINED, step)
             opposite_logits = self.discriminator(opposite, batch["synthetic_distance_mm"])
             pair = costs(draw.refined, logits), costs(draw.opposite, opposite_logits)
         # What is bounded has no gradient any more: the second term holds it back where it still has one.
@@ -205,6 +214,7 @@ class SimGAN(L.LightningModule):
         with torch.no_grad():
             key = _TRAINING_NOISE, self.seed, step, self.global_rank
             refined, distance_mm = self._refine(self.refiner, batch, key), batch["synthetic_distance_mm"]
+            refined = self._as_written(refined, batch)
         if history is not None:
             refined, distance_mm = history.exchange(refined, distance_mm)
         return self.objective.discriminator_terms(
@@ -218,7 +228,8 @@ class SimGAN(L.LightningModule):
         noise = self._noise(network, depth, (_PROBE_NOISE, batch_idx))
         draw = _draw(network, depth, noise, distance_mm)
         refined, steady = 2 * [network(depth, noise, distance_mm)] if draw is None else (draw.refined, draw.steady)
-        maps = (as_decoded(part.float(), self.codec.tau).cpu() for part in (depth, refined, batch["real"], steady))
+        parts = depth, self._as_written(refined, batch), batch["real"], steady
+        maps = (as_decoded(part.float(), self.codec.tau).cpu() for part in parts)
         self._probe_parts.append((*maps, batch["synthetic_cube_mm"].cpu()))  # pyright: ignore[reportArgumentType]
 
     def on_validation_epoch_end(self) -> None:
@@ -259,6 +270,11 @@ class SimGAN(L.LightningModule):
 
     def _augmentation_key(self, use: int, step: int) -> tuple[int, ...]:
         return use, self.seed, step, self.global_rank
+
+    def _as_written(self, refined: Tensor, batch: UnpairedBatch) -> Tensor:
+        if not self.rounds:
+            return refined
+        return round_depth(refined, batch["synthetic_distance_mm"], batch["synthetic_cube_mm"], self.codec.unit_mm)
 
     def _judged(self, depth: Tensor, use: int, step: int) -> Tensor:
         return self.augmentation(depth, self._augmentation_key(use, step))

@@ -56,6 +56,15 @@ def test_camera_maps_are_spread_within_their_step_and_renders_are_not():
         assert (off.mean() == pytest.approx(0.25, abs=0.02)) if spread else (off.max() < 0.01)
 
 
+def test_camera_maps_may_keep_their_steps():
+    whole = data(batch_size=64, dequantize=False)
+    assert whole.rounds
+    assert not data().rounds
+    for batch in (whole.training_batches().batch(0), next(iter(whole.val_dataloader()))):
+        depth_mm = batch["real"][batch["real"] < 1].numpy() * 130 + 700
+        assert np.abs(depth_mm - np.rint(depth_mm)).max() < 1e-3
+
+
 def test_a_batch_is_a_function_of_seed_step_and_rank():
     batches = data().training_batches
     assert equal(batches().batch(7), batches(start=5).batch(7))

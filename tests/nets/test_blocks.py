@@ -6,6 +6,7 @@ import torch
 
 from refiner.nets.blocks import (
     ResidualBlock,
+    curvature_channels,
     detail_channels,
     dimness_octaves,
     extend_readings,
@@ -44,6 +45,13 @@ def test_detail_channels_by_hand():
 def test_slopes_are_between_readings_only():
     planes = detail_channels(torch.tensor([[0.0, 1.0, 0.0, 0.2]])[None, None], 2.0)
     torch.testing.assert_close(planes[0, 1], torch.tensor([[0.0, 0.0, 0.3799, 0.0]]), rtol=0, atol=1e-4)
+
+
+def test_curvature_channels_by_hand():
+    planes = curvature_channels(torch.tensor([[0.0, 0.1, 0.3], [0.2, 0.2, 0.2], [0.6, 1.0, 0.1]])[None, None], 2.0)
+    across = [[0.0, 0.2, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]  # 2 (0.0 + 0.3 - 2 x 0.1); the last row has a hole
+    down = [[0.0, 0.0, 0.0], [0.4, 0.0, 0.0], [0.0, 0.0, 0.0]]  # 2 (0.0 + 0.6 - 2 x 0.2); 2 (0.3 + 0.1 - 2 x 0.2)
+    torch.testing.assert_close(planes[0], torch.tanh(torch.tensor([across, down])), rtol=0, atol=1e-6)
 
 
 def test_returned_light_by_hand():

@@ -74,6 +74,20 @@ def test_detail_makes_millimetres_visible():
     assert changes[1] > 3 * changes[0]
 
 
+def test_curvatures_show_noise_on_a_tilted_surface():
+    """A slope of 0.03 a pixel saturates slopes seen with a gain of 60; the noise on it is curvature alone."""
+    torch.manual_seed(0)
+    tilted = (0.03 * torch.arange(32.0) - 0.5).expand(1, 1, 32, 32)
+    rough = tilted + 0.005 * torch.randn(tilted.shape)
+    changes = []
+    for gain in (0.0, 60.0):
+        network = PatchDiscriminator([Layer(3, 2, 16)], detail_gain=60.0, curvature_gain=gain)
+        changes.append((network.planes(rough) - network.planes(tilted)).abs().mean(dim=(0, 2, 3)))
+    assert len(changes[0]) == 3
+    assert len(changes[1]) == 5
+    assert changes[1][3] > 3 * changes[0][1]
+
+
 def test_settings_rebuild_the_network():
     network = PatchDiscriminator(
         [Layer(3, 2, 8), Layer(3, 1)],
@@ -81,6 +95,7 @@ def test_settings_rebuild_the_network():
         padding="valid",
         negative_slope=0.1,
         detail_gain=5,
+        curvature_gain=6,
         sees_readings=True,
         sees_distance=True,
     )

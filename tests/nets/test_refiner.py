@@ -90,6 +90,39 @@ def test_what_is_steady_in_a_draw_is_its_depth_without_noise():
 METRE = torch.tensor([1000.0])
 
 
+def test_noise_at_the_cameras_pixels_is_averaged_to_the_maps():
+    """Of 3 x 3 camera pixels under a tent, with noise that the filter makes alike over 3 of them."""
+    network, x = ResidualRefiner(8, 1, camera_px=3, first_noise=0.02).eval(), torch.zeros(40, 1, 16, 16)
+    noise = torch.randn(network.noise_shape(40, 16, 16), generator=torch.Generator().manual_seed(0))
+    noise[:, : 2 * network.fold**2].clamp_(-0.1, 0.1)
+    change = network(x, noise)[:, 0, 2:-2, 2:-2]
+    # Tent and box are filters in a row: variances and covariances are sums over products of their weights.
+    row = torch.nn.functional.conv1d(torch.tensor([[[1.0, 2, 3, 2, 1]]]) / 9, torch.full((1, 1, 3), 3**-0.5), padding=2)
+    variance, apart = row.square().sum(), (row[..., 3:] * row[..., :-3]).sum()
+    assert change.std().item() == pytest.approx(0.02 * variance.item(), rel=0.03)
+    neighbours = torch.corrcoef(torch.stack([change[..., :-1].flatten(), change[..., 1:].flatten()]))[0, 1]
+    assert neighbours.item() == pytest.approx((apart / variance).item(), abs=0.02)
+
+
+def test_steps_are_made_at_the_cameras_pixels():
+    """Steps of 5 mm at 1 m: a surface that faces the camera comes back at the nearest one, whatever the map's unit."""
+    network = ResidualRefiner(8, 1, camera_px=3, step_mm=5.0, first_noise=0.0).eval()
+    for depth_mm in (-3.0, 0.0, 2.4):
+        x = torch.full((1, 1, 16, 16), depth_mm / 130)
+        found_mm = network(x, None, METRE) * 130 + 1000
+        steps = 1e6 / 5.0 / found_mm
+        torch.testing.assert_close(steps, steps.round(), rtol=0, atol=1e-3)
+        assert (found_mm - 1000 - depth_mm).abs().max() <= 2.6
+    with pytest.raises(ValueError, match="give distance_mm"):
+        network(x)
+
+
+@pytest.mark.parametrize("wrong", [{"camera_px": 2}, {"step_mm": 2.9}, {"camera_px": 3, "noise": False}])
+def test_camera_pixels_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ValueError, match="wanted an odd camera_px"):
+        ResidualRefiner(8, 1, **wrong)
+
+
 def test_what_sends_little_light_back_is_less_certain_and_noisier():
     """Walls that face the camera and that fall away by 60 degrees, one octave dimmer, at 1 m and twice as far away."""
     network = ResidualRefiner(8, 1, margin=1.0, sharpness=4.0)
@@ -240,8 +273,9 @@ def test_noise_matters_and_is_an_input():
         PaperRefiner(4, 2, 3),
         ResidualRefiner(8, 2),
         ResidualRefiner(8, 1, 4, noise=False),
+        ResidualRefiner(8, 1, camera_px=3),
     ],
-    ids=["paper", "fold2", "fold4"],
+    ids=["paper", "fold2", "fold4", "camera_px"],
 )
 @pytest.mark.parametrize("training", [True, False])
 def test_output_does_not_depend_on_batch_companions(network, training):
@@ -256,7 +290,7 @@ def test_output_does_not_depend_on_batch_companions(network, training):
     "network",
     [
         PaperRefiner(4, 2, 5),
-        ResidualRefiner(8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.4, 0.0, True, 5.0, 3, 0.2, 4.0),
+        ResidualRefiner(8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.4, 0.0, True, 5.0, 3, 0.2, 4.0, 3, 2.9),
     ],
 )
 def test_settings_rebuild_the_network(network):

@@ -426,3 +426,27 @@ def test_the_refiner_is_told_how_far_away_the_renders_are():
     model = simgan(ResidualRefiner(8, 1, sharpness=7.0, sees_distance=True), distance_mm=640.0)
     assert model.refiner.reference_mm == 640
     assert model.trained_refiner.reference_mm == 640
+
+
+def test_the_refiner_is_told_the_size_of_the_cubes():
+    model = simgan(ResidualRefiner(8, 1, camera_px=3), codec=DepthCodec(16, 200.0, 1.0))
+    assert model.refiner.half_cube_mm == 100
+    assert model.trained_refiner.half_cube_mm == 100
+    with pytest.raises(ValueError, match="cubes of several sizes"):
+        simgan(ResidualRefiner(8, 1, camera_px=3), codec=DepthCodec(16, None, 1.0))
+
+
+def test_discriminator_judges_refined_maps_as_they_will_be_written(batch, monkeypatch):
+    """With a unit of 4 mm every refined reading that D sees is a multiple of it; R still gets a gradient."""
+    model = simgan(codec=DepthCodec(16, 260.0, 4.0), rounds=True)
+    seen = []
+    forward = model.discriminator.forward
+    monkeypatch.setattr(model.discriminator, "forward", lambda maps, *_: (seen.append(maps.detach()), forward(maps))[1])
+    monkeypatch.setattr(type(model), "global_rank", 0)
+    model.refiner_losses(batch, 0)["train/refiner/adversarial"].backward()
+    model.discriminator_losses(batch, 0, RefinedHistory(4, 0))
+    assert max(g.abs().max() for g in gradients(model.refiner)) > 0
+    for maps in (seen[0], seen[-1]):
+        depth_mm = maps * 130 + batch["synthetic_distance_mm"].view(-1, 1, 1, 1)
+        off = ((depth_mm / 4) - (depth_mm / 4).round())[maps < 1].abs()
+        assert off.max() < 1e-3
