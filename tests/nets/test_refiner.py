@@ -290,7 +290,9 @@ def test_output_does_not_depend_on_batch_companions(network, training):
     "network",
     [
         PaperRefiner(4, 2, 5),
-        ResidualRefiner(8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.4, 0.0, True, 5.0, 3, 0.2, 4.0, 3, 2.9),
+        ResidualRefiner(
+            8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.4, 0.0, True, 5.0, 3, 0.2, 4.0, 3, 2.9
+        ),
     ],
 )
 def test_settings_rebuild_the_network(network):
