@@ -24,6 +24,9 @@ Adversarial = Literal["cross_entropy", "sigmoid", "least_squares"]
 Psi = Literal["identity", "gradients", "local_mean"]
 Reduction = Literal["sum", "mean", "none"]
 
+_LOCAL_PX = 5
+"""Side of the windows of psi "local_mean"."""
+
 
 def classes_of(kind: Adversarial) -> int:
     """Give the number of logits per patch that a loss needs."""
@@ -72,22 +75,28 @@ def self_regularization_loss(
     Args:
         refined: (N, 1, H, W).
         synthetic: (N, 1, H, W).
-        psi: "identity"; "gradients", differences between neighbours on both axes; "local_mean", the mean over 5 x 5.
+        psi: "identity"; "gradients", differences between neighbours on both axes; "local_mean", the mean over
+            5 x 5 of those that are readings in both; one that came or went counts by itself.
         reduction: Over pixels and batch; "mean" is the average of psi's entries.
         missing_weight: Weight of the change at a pixel whose reading came or went. To the far face is a hundred times
             as far as a millimetre of noise, yet what the labels say of the hand is as true where a camera is blind.
     """
     change = refined.float() - synthetic.float()  # every psi here is linear
+    stayed = is_reading(refined) == is_reading(synthetic)
+    if psi == "local_mean":
+        # A reading that came or went has no part in the means: its change would outweigh those of its neighbours.
+        both = is_reading(refined) & is_reading(synthetic)
+        share = mean_around(both.to(change), _LOCAL_PX, count_include_pad=False)
+        mean = mean_around(change * both, _LOCAL_PX, count_include_pad=False) / share.clamp(min=1e-6)
+        change = torch.where(both, mean, torch.where(stayed, 0.0, change))
     if missing_weight != 1:
-        change = torch.where(is_reading(refined) == is_reading(synthetic), change, missing_weight * change)
-    if psi == "identity":
-        terms = change.abs()
-    elif psi == "gradients":
+        change = torch.where(stayed, change, missing_weight * change)
+    if psi == "gradients":
         across = (change[..., :, 1:] - change[..., :, :-1]).abs()
         down = (change[..., 1:, :] - change[..., :-1, :]).abs()
         terms = torch.cat([across.flatten(), down.flatten()])
     else:
-        terms = mean_around(change, 5, count_include_pad=False).abs()
+        terms = change.abs()
     return terms.sum() if reduction == "sum" else terms.mean()
 
 
