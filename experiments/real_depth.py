@@ -4,11 +4,10 @@
 
 The refiner sees a part of the recording, and is judged on the rest: every fourth sequence (folder) where there are four
 or more, else the last two fifths of the time. With --fit it refines renders in the poses that `refiner fit` finds in
-the part it sees, and is judged on renders in those of the rest. With --denoised there are no renders: the recording's
-own maps without their noise stand for them, so that hands are alike and noise alone is left. `refiner evaluate` judges
-it. Two more classifiers tell what no refiner may mend: one is shown both sides without their noise (holes closed, depth
-and outline averaged over about 4 px), and sees pose, shape and forearm; one is shown the two parts of the recording,
-whose hands do other things.
+the part it sees, and is judged on renders in those of the rest. `refiner evaluate` judges it. Two more
+classifiers tell what no refiner may mend: one is shown both sides without their noise (holes closed, depth and outline
+averaged over about 4 px), and sees pose, shape and forearm; one is shown the two parts of the recording, whose hands do
+other things.
 A run that was interrupted goes on.
 """
 
@@ -24,16 +23,14 @@ from numpy.typing import NDArray
 from experiments.demo import make_sheet, unless_trained, unless_whole
 from refiner.cli.evaluate import write_report
 from refiner.datasets.layouts.folder import CAMERA_FILE, list_folder
-from refiner.datasets.store import REQUIRED, DepthStore, is_whole
-from refiner.datasets.store_writer import StoreWriter, provenance
+from refiner.datasets.store import DepthStore
 from refiner.files import write_json
-from refiner.geometry.depth import to_mm
 from refiner.realism.classifier import tell_apart
 from refiner.realism.maps import in_blocks, read_depth_mm
 from refiner.realism.report import LEVELS, Effort
 
 EVERY, LAST = 4, 0.4
-BLUR_PX, SURFACE_MM = 1.5, 8.0
+BLUR_PX = 1.5
 
 
 def split_recording(recording: Path, out: Path) -> None:
@@ -55,46 +52,10 @@ def without_noise(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
     """Average depth over the readings near each pixel; a pixel is kept where most around it are readings."""
     result = np.zeros_like(depth_mm)
     for item, map_ in enumerate(depth_mm):
-        mean, share = mean_near(map_, BLUR_PX)
+        share = cv2.GaussianBlur((map_ > 0).astype(np.float32), (0, 0), BLUR_PX)
+        mean = cv2.GaussianBlur(map_, (0, 0), BLUR_PX) / np.maximum(share, 1e-6)
         result[item] = np.where(share > 0.5, mean, 0)
     return result
-
-
-def mean_near(map_mm: NDArray[np.float32], sigma_px: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give the mean of the readings near each pixel, and the share of readings there, under a Gaussian."""
-    share = cv2.GaussianBlur((map_mm > 0).astype(np.float32), (0, 0), sigma_px)
-    return cv2.GaussianBlur(map_mm, (0, 0), sigma_px) / np.maximum(share, 1e-6), share
-
-
-def denoised(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average depth over the readings near each pixel that lie on its surface, and round the outline; steps stay.
-
-    A bilateral filter (Tomasi and Manduchi, ICCV 1998) after holes are closed.
-    """
-    result = np.zeros_like(depth_mm)
-    for item, map_ in enumerate(depth_mm):
-        mean, near = mean_near(map_, 1.0)
-        closed = np.where(map_ > 0, map_, np.where(near > 0.01, mean, 0)).astype(np.float32)
-        _, share = mean_near(map_, BLUR_PX)
-        # Pixels without a reading are hundreds of mm away, so that they count for nothing.
-        result[item] = np.where(share > 0.5, cv2.bilateralFilter(closed, 7, SURFACE_MM, BLUR_PX), 0)
-    return result
-
-
-def write_denoised(store: DepthStore, out: Path) -> None:
-    """Write a set of camera maps without their noise, in tenths of a millimetre, unless it is there."""
-    if is_whole(out):
-        return
-    arrays = {"camera": (4,), "centre_mm": (3,), "cube_mm": (), "source": (), "sequence": (), "frame": ()}
-    record = provenance("python -m experiments.real_depth --denoised", {}, None, [store.path])
-    writer = StoreWriter(out, count=len(store), size=store.size, depth_unit_mm=0.1, provenance=record,
-                         arrays={name: axes for name, axes in arrays.items() if name not in REQUIRED})  # fmt: skip
-    for start, stop in writer.missing():
-        rows: dict[str, Any] = {name: store.read(name, start, stop) for name in arrays}
-        depth_mm = denoised(to_mm(store.read("depth", start, stop), store.depth_unit_mm))
-        rows |= {"source": rows["source"].tolist(), "depth": np.rint(depth_mm / 0.1).astype(np.uint16)}
-        writer.write(start, rows)
-    writer.finish()
 
 
 def gap(first: DepthStore, real: DepthStore, effort: Effort, seed: int = 0, *, noise: bool = True) -> dict[str, Any]:
@@ -123,15 +84,12 @@ def main() -> None:
     parser.add_argument("--poses", help="a set whose hands are rendered: an annotated part of the recording")
     parser.add_argument("--fit", action="store_true", help="render the hands that `refiner fit` finds in the recording")
     parser.add_argument("--fit-bank", type=int, default=20000, help="see `refiner fit --bank`")
-    parser.add_argument("--denoised", action="store_true", help="no renders, but the recording without its noise")
     parser.add_argument("--maps", type=int, default=6000)
     parser.add_argument("--updates", type=int, default=4000)
     parser.add_argument("--recipe", nargs="+", default=["simgan/fast.yaml"], help="files for `refiner train --config`")
     parser.add_argument("--most-epochs", type=int, default=60, help="of each classifier")
     options = parser.parse_args()
     out: Path = options.out
-    if options.fit and options.denoised:
-        parser.error("found --fit and --denoised, wanted one of them: renders of fitted hands, or no renders")
     if out.parent.resolve() != Path("runs").resolve():
         parser.error(f"found --out {out}, wanted runs/NAME: `refiner train` writes its log and checkpoints there")
     seen, unseen, synthetic, refined = (out / f"{name}.zarr" for name in ("seen", "unseen", "synthetic", "refined"))
@@ -147,10 +105,6 @@ def main() -> None:
             unless_whole(poses, ["fit", str(real), str(poses), "--hand", options.hand,
                                  "--bank", str(options.fit_bank)])  # fmt: skip
             unless_whole(render, ["render", str(render), "--poses", str(poses)])
-    elif options.denoised:
-        learnt = out / "synthetic_seen.zarr"
-        write_denoised(DepthStore(seen), learnt)
-        write_denoised(DepthStore(unseen), synthetic)
     else:
         words = ["render", str(synthetic), "--count", str(options.maps), "--size", "64", "--like", str(seen)]
         words += ["--scene", options.scene] if options.scene else []

@@ -55,22 +55,6 @@ def test_without_noise_keeps_the_shape():
     assert ((calm > 0) == (depth > 0)).mean() > 0.98
 
 
-def test_denoised_keeps_steps_and_loses_noise():
-    depth = np.zeros((1, 32, 32), np.float32)
-    depth[0, 8:24, 8:16], depth[0, 8:24, 16:24] = 700, 740
-    noisy = depth + np.random.default_rng(0).normal(0, 2, depth.shape).astype(np.float32) * (depth > 0)
-    noisy[0, 12, 12] = 0
-    calm = real_depth.denoised(noisy)
-    assert calm[0, 12, 12] > 0  # the hole is closed
-    inner = np.s_[0, 11:21, 11:21]
-    assert np.abs(calm - depth)[inner].max() < 3.5
-    assert (calm - depth)[inner].std() < (noisy - depth)[inner][noisy[inner] > 0].std() / 2
-    assert (calm[0, 10:22, 16] - calm[0, 10:22, 15]).min() > 35  # the step is not a slope
-    corner, side = calm[0, 8, 8], calm[0, 16, 8]
-    assert corner == 0  # rounded
-    assert side > 0
-
-
 def quick(monkeypatch):
     monkeypatch.setattr(classifier, "_FEWEST_UPDATES", 1)
     monkeypatch.setattr(real_depth, "Effort", partial(Effort, maps=30, patches=60))
@@ -80,7 +64,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(whole_set, "PASSES", 0)
 
 
-@pytest.mark.parametrize("more", ["--maps 60", "--fit --fit-bank 100", "--denoised"])
+@pytest.mark.parametrize("more", ["--maps 60", "--fit --fit-bank 100"])
 def test_the_whole_of_it(monkeypatch, capsys, more):
     quick(monkeypatch)
     for number in range(4):
