@@ -40,6 +40,7 @@ class RefinerCLI(L.pytorch.cli.LightningCLI):
         parser.link_arguments("seed_everything", "model.seed")
         parser.link_arguments("data.codec", "model.codec", apply_on="instantiate")
         parser.link_arguments("data.rounds", "model.rounds", apply_on="instantiate")
+        parser.link_arguments("data.paired", "model.paired", apply_on="instantiate")
         parser.link_arguments("data.distance_mm", "model.distance_mm", apply_on="instantiate")
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:

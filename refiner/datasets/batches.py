@@ -80,6 +80,7 @@ class TrainingBatches(IterableDataset[UnpairedBatch]):
         rank: int,
         start: int,
         dequantize: bool = True,
+        paired: bool = False,
     ) -> None:
         """Define the sequence of batches.
 
@@ -92,15 +93,18 @@ class TrainingBatches(IterableDataset[UnpairedBatch]):
             rank: Number of this device among all.
             start: Number of the first batch.
             dequantize: Whether camera readings are spread within their depth unit.
+            paired: Whether the camera maps are those of the rendered hands, item by item.
         """
         self._synthetic, self._real, self._items = synthetic, real, items
         self._batch_size, self._seed, self._rank, self._start = batch_size, seed, rank, start
-        self._dequantize = dequantize
+        self._dequantize, self._paired = dequantize, paired
 
     def batch(self, step: int) -> UnpairedBatch:
         """Give the batch of one step."""
         rng = np.random.default_rng((_TRAINING, self._seed, step, self._rank))
         synthetic, real = (rng.choice(items, self._batch_size) for items in self._items)
+        if self._paired:
+            real = synthetic
         return _batch(self._synthetic, synthetic, self._real, real, rng if self._dequantize else None)
 
     def __iter__(self) -> Iterator[UnpairedBatch]:

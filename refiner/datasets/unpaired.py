@@ -38,6 +38,7 @@ class UnpairedDepth(L.LightningDataModule):
         probe_maps: int = 256,
         tau: float = 0.05,
         dequantize: bool = True,
+        paired: bool = False,
         num_workers: int = 0,
     ) -> None:
         """Open both stores and refuse them where they do not fit together.
@@ -54,19 +55,24 @@ class UnpairedDepth(L.LightningDataModule):
             dequantize: Whether camera readings are spread uniformly within their depth unit, since whole millimetres
                 would tell them from refined ones. That is noise of 0.29 units, which a refiner imitates: where the
                 camera's is less than a few units keep them whole, and the refined maps are rounded before D.
+            paired: Whether item i of both stores shows the same hand in the same crop, as renders of what `refiner fit`
+                found in the real store do. Batches then hold pairs.
             num_workers: Processes that read ahead; 0 reads between updates.
 
         Raises:
-            StoreError: The stores differ in size or cube, are of another size than wanted, or hold too few maps.
+            StoreError: The stores differ in size or cube, are of another size than wanted, hold too few maps, or are
+                no pairs.
             IncompleteStoreError: The writing of a store was interrupted.
             DatasetNotFoundError: There is no store.
         """
         super().__init__()
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
-        self.dequantize, self.rounds = dequantize, not dequantize
+        self.dequantize, self.rounds, self.paired = dequantize, not dequantize, paired
         self._stores = DepthStore(synthetic), DepthStore(real)
         for store in self._stores:
             _check_store(store, size)
+        if paired:
+            _check_pairs(*self._stores)
         cube_mm = _common_cube(*self._stores)
         self.codec = DepthCodec(self._stores[0].size, cube_mm, self._stores[1].depth_unit_mm, tau)
         self.distance_mm = float(np.median(self._stores[0].read("centre_mm")[:, 2]))
@@ -93,7 +99,8 @@ class UnpairedDepth(L.LightningDataModule):
         maps = self._maps or self._open()
         return TrainingBatches(
             *maps, self._training_items,
-            batch_size=self.batch_size, seed=self.seed, rank=rank, start=start, dequantize=self.dequantize,
+            batch_size=self.batch_size, seed=self.seed, rank=rank, start=start,
+            dequantize=self.dequantize, paired=self.paired,
         )  # fmt: skip
 
     def train_dataloader(self) -> DataLoader[UnpairedBatch]:
@@ -139,6 +146,16 @@ def _check_store(store: DepthStore, size: int | None) -> None:
         raise StoreError(
             f"{store.path}: item {int(np.argmin(cubes))} has a cube of {cubes.min():g} mm, wanted > 0. "
             "Make the set again."
+        )
+
+
+def _check_pairs(synthetic: DepthStore, real: DepthStore) -> None:
+    centres_mm = [store.read("centre_mm") for store in (synthetic, real)]
+    if len(synthetic) != len(real) or not np.allclose(*centres_mm, rtol=0, atol=0.01):
+        raise StoreError(
+            f"{synthetic.path} ({len(synthetic)} maps) and {real.path} ({len(real)}) are no pairs: wanted the same "
+            "hands in the same crops, in one order. Render what `refiner fit` found in the real store (`refiner render "
+            "--poses`), or train without pairs (data.paired: false, model.objective.paired_weight: 0)."
         )
 
 

@@ -111,8 +111,9 @@ class ResidualRefiner(nn.Module):
     readings arise is a learned number of its own: with one number for both a camera that loses rims could not grow.
 
     The last layer starts at zero: then y differs from x by noise of first_noise 2^q, and where n > margin; it is x
-    exactly without noise. Depth moves by `max_shift` at most, but for noise of mean 0 and `max_noise` at most, and no
-    reading arises farther than `reach_px` from one of x: labels hold by construction, whatever is learnt.
+    exactly without noise (with camera_px beyond 1, x averaged). Depth moves by `max_shift` at most, at outlines by
+    `rim_shift` more, but for noise of mean 0 and `max_noise` at most, and no reading arises farther than `reach_px`
+    from one of x: labels hold by construction, whatever is learnt.
 
     Attributes:
         reference_mm: Median distance of the maps it is trained on, at which dimness counts from 0; 1 m until told.
@@ -143,6 +144,7 @@ class ResidualRefiner(nn.Module):
         window: float = 0.0,
         camera_px: int = 1,
         step_mm: float = 0.0,
+        rim_shift: float = 0.0,
     ) -> None:
         """Build the network.
 
@@ -176,6 +178,8 @@ class ResidualRefiner(nn.Module):
                 averaged as a crop does (see `refiner.nets.sampling`).
             step_mm: The camera's steps of disparity, as depth at 1 m; 0 is none. Wants camera_px beyond 1: a map's own
                 pixels show means of several steps.
+            rim_shift: Greatest further change of depth at an outline, in half cubes; half of it a pixel farther in.
+                Time of flight mixes hand and background there, so that rims fly away by some tens of millimetres.
 
         Raises:
             ValueError: The shares are negative or do not add up to 1; camera_px is even, or steps come without it.
@@ -201,6 +205,7 @@ class ResidualRefiner(nn.Module):
             "window": window,
             "camera_px": camera_px,
             "step_mm": step_mm,
+            "rim_shift": rim_shift,
         }
         if min(choice_noise) < 0 or abs(sum(choice_noise) - 1) > 1e-6:
             raise ValueError(f"Found choice_noise {choice_noise}, wanted three shares >= 0 that add up to 1.")
@@ -212,7 +217,7 @@ class ResidualRefiner(nn.Module):
         self.fold, self.chooses = fold, noise
         self._noise_parts = [part * fold**2 * noise for part in (1, 1, camera_px**2)]
         self.noise_channels = sum(self._noise_parts)
-        self.max_shift, self.reach_px, self.margin = max_shift, reach_px, margin
+        self.max_shift, self.rim_shift, self.reach_px, self.margin = max_shift, rim_shift, reach_px, margin
         self.gain, self.choice_noise = gain, choice_noise
         self.first_noise, self.max_noise = first_noise, max_noise
         self.slope_gain, self.sees_distance = slope_gain, sees_distance
@@ -282,12 +287,13 @@ class ResidualRefiner(nn.Module):
             planes.append(dimness / 2)
             prior = prior - self.sharpness * (_RIM - dimness).clamp(min=0) * reading
             strength = torch.exp2(dimness.clamp(max=_DIMMEST))
+        share = mean_around(reading, _WINDOW_PX, count_include_pad=False)
         if self.window > 0:
-            share = mean_around(reading, _WINDOW_PX, count_include_pad=False)
             prior = prior - self.window * (share - torch.where(reading > 0, 1 - _EDGE, _EDGE))
         predicted = self._predict(torch.cat([*planes, reading], dim=1), for_depth, distance_mm)
         shift, spread, *own_choice = predicted[..., :height, :width].split(1, 1)
-        steady = moved = surface + self.max_shift * torch.tanh(self.gain * shift)
+        most = self.max_shift + self.rim_shift * ((1 - share) / _EDGE).clamp(max=1)
+        steady = moved = surface + most * torch.tanh(self.gain * shift)
         drawn = torch.zeros_like(depth)
         if self.chooses:
             drawn = self._noise_of_choice(own, near)[..., :height, :width]
@@ -302,9 +308,9 @@ class ResidualRefiner(nn.Module):
         if self.window > 0:
             choice = torch.where(reading > 0, choice, self.growth)
         choice = self.choice_gain * choice
-        most = self.margin + (self.sharpness * (_RIM - _FACING) if self.sharpness > 0 else _CERTAIN)
-        excess = (choice.abs() - most).clamp(min=0)
-        choice = choice.clamp(-most, most) + prior
+        farthest = self.margin + (self.sharpness * (_RIM - _FACING) if self.sharpness > 0 else _CERTAIN)
+        excess = (choice.abs() - farthest).clamp(min=0)
+        choice = choice.clamp(-farthest, farthest) + prior
         moved, steady = moved.clamp(-1, 1), steady.clamp(-1, 1)
         # Where nothing is within reach the surface is +1: shifted values must not become readings there.
         return _Parts(moved, steady, choice, drawn, is_reading(surface), excess)

@@ -156,6 +156,27 @@ def offset_loss(refined: Tensor, synthetic: Tensor) -> Tensor:
     return (change.sum(dim=(1, 2, 3)) / both.sum(dim=(1, 2, 3)).clamp(min=1)).abs().mean()
 
 
+def paired_loss(refined: Tensor, real: Tensor, synthetic: Tensor, most: float) -> Tensor:
+    """Score how far refined maps are from the camera's of the same hands: the L1 of pix2pix (arXiv 1611.07004).
+
+    What a hand model lacks of a person's hand is the same in every map. A discriminator tells that it is there, and
+    hardly what to do about it; the pairs tell.
+
+    Args:
+        refined: (N, 1, H, W), without noise: L1 would rather have none.
+        real: (N, 1, H, W), camera maps of the same hands in the same crops.
+        synthetic: (N, 1, H, W), the renders.
+        most: Network depth; where the camera's map is farther from the render than this, the fit is wrong, and the
+            pixel teaches nothing.
+
+    Returns:
+        The mean of |refined - real| over the readings that count; 0 where none does.
+    """
+    refined, real, synthetic = refined.float(), real.float(), synthetic.float()
+    counts = is_reading(refined) & is_reading(real) & is_reading(synthetic) & ((real - synthetic).abs() <= most)
+    return torch.where(counts, refined - real, 0.0).abs().sum() / counts.sum().clamp(min=1)
+
+
 def gradient_penalty(logits: Tensor, inputs: Tensor) -> Tensor:
     """Score how steep a discriminator is at real maps: R1 of Mescheder et al. (arXiv 1801.04406), per patch.
 

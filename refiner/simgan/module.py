@@ -65,6 +65,7 @@ class SimGAN(L.LightningModule):
         learning_rate_drop_factor: float = 0.25,
         gradient_norm: float = 0.0,
         rounds: bool = False,
+        paired: bool = False,
         seed: int = 0,
     ) -> None:
         """Put the parts together.
@@ -88,6 +89,7 @@ class SimGAN(L.LightningModule):
                 single one that is far longer moves every weight sixteen learning rates in Adam. 0 is no limit.
             rounds: Whether D judges refined maps in the camera's depth unit, as they will be written; from the data,
                 where camera maps keep theirs.
+            paired: Whether the camera's maps of a batch show the rendered hands, one by one; from the data.
             seed: Seed of the noise input and of the history.
         """
         super().__init__()
@@ -95,7 +97,10 @@ class SimGAN(L.LightningModule):
         self.refiner, self.discriminator, self.codec = refiner, discriminator, codec
         self.schedule, self.objective, self.augmentation = schedule, objective, augmentation
         self.learning_rate_drop = learning_rate_drop_after, learning_rate_drop_factor
-        self.gradient_norm, self.rounds, self.seed = gradient_norm, rounds, seed
+        self.gradient_norm, self.rounds, self.paired, self.seed = gradient_norm, rounds, paired, seed
+        if objective.paired_weight > 0 and not paired:
+            found = f"Found paired_weight {objective.paired_weight} without pairs"
+            raise ValueError(f"{found}, wanted data.paired: true, or a weight of 0.")
         if distance_mm is not None and hasattr(refiner, "reference_mm"):
             refiner.reference_mm.fill_(distance_mm)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
         if hasattr(refiner, "half_cube_mm"):
@@ -185,7 +190,8 @@ class SimGAN(L.LightningModule):
             return self.objective.refiner_terms(refined, depth, None)
         judged = self._judged(self._as_written(refined, batch), _AUGMENT_REFINED, step)
         logits = self.discriminator(judged, distance_mm)
-        values = self.objective.refiner_terms(refined, depth, logits, None if draw is None else draw.steady)
+        steady, pairs = None if draw is None else draw.steady, batch["real"] if self.paired else None
+        values = self.objective.refiner_terms(refined, depth, logits, steady, pairs)
         if draw is not None and self.schedule.learns_choice(step):
             values["train/refiner/total"] = values["train/refiner/total"] + self._choice_loss(draw, batch, logits, step)
         return values

@@ -17,6 +17,7 @@ from refiner.simgan.losses import (
     adversarial_loss,
     discriminator_accuracy,
     offset_loss,
+    paired_loss,
     pixel_costs,
     self_regularization_loss,
 )
@@ -34,6 +35,9 @@ class Objective:
         missing_weight: Of the change in self-regularisation where a reading came or went; 1 is the paper's.
         offset_weight: Of the part of a map's change that is common to all its readings (see `offset_loss`), beside
             lambda; 0 is none, as in the paper.
+        paired_weight: Of the distance to the camera's map of the same hand (see `paired_loss`); 0 is none, as in the
+            paper. Wants pairs.
+        paired_most: Where the two differ by more, in half cubes, it does not count.
         penalty_weight: Of the discriminator's gradient penalty at real maps; 0 is none, as in the paper.
         penalty_every: The penalty is applied to one iteration in so many, and so many times over: it costs as much as
             an update.
@@ -45,11 +49,18 @@ class Objective:
     self_regularization_weight: float = 0.001
     missing_weight: float = 1.0
     offset_weight: float = 0.0
+    paired_weight: float = 0.0
+    paired_most: float = 0.1
     penalty_weight: float = 0.0
     penalty_every: int = 8
 
     def refiner_terms(
-        self, refined: Tensor, synthetic: Tensor, logits: Tensor | None, steady: Tensor | None = None
+        self,
+        refined: Tensor,
+        synthetic: Tensor,
+        logits: Tensor | None,
+        steady: Tensor | None = None,
+        real: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Give the parts of L_R and their total.
 
@@ -60,6 +71,7 @@ class Objective:
             steady: (N, 1, H, W), `refined` without the noise of its depths, which is compared in its place where it is
                 known. Noise moves no label, and how much there is, is D's to say: charged for it, refiners learnt half
                 of a camera's.
+            real: (N, 1, H, W), the camera's maps of the same hands, where pairs are compared.
         """
         kept = refined if steady is None else steady
         change = self_regularization_loss(
@@ -70,6 +82,9 @@ class Objective:
         if self.offset_weight > 0:
             terms["train/refiner/offset"] = offset = offset_loss(kept, synthetic)
             total = total + self.offset_weight * offset
+        if self.paired_weight > 0 and real is not None:
+            terms["train/refiner/paired"] = paired = paired_loss(kept, real, synthetic, self.paired_most)
+            total = total + self.paired_weight * paired
         if logits is not None:
             terms["train/refiner/adversarial"] = adversarial = adversarial_loss(
                 logits, target_refined=False, kind=self.adversarial, reduction=self.reduction

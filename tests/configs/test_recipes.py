@@ -41,7 +41,7 @@ def built(name, size):
 
 
 def test_there_are_recipes():
-    assert NAMES == ["fast.yaml", "nyu.yaml", "paper.yaml", "windows.yaml"]
+    assert NAMES == ["fast.yaml", "fitted.yaml", "kinect1.yaml", "kinect2.yaml", "nyu.yaml", "paper.yaml"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,14 +61,16 @@ SMALL = {
         "--model.schedule.discriminator_warmup", "1", "--data.num_workers", "0",
     ],
     "fast.yaml": ["--model.schedule.discriminator_warmup", "1"],
-    "windows.yaml": ["--model.schedule.discriminator_warmup", "1"],
+    "kinect1.yaml": ["--model.schedule.discriminator_warmup", "1"],
+    "kinect2.yaml": ["--model.schedule.discriminator_warmup", "1"],
 }  # fmt: skip
-ON_TOP_OF = {"windows.yaml": "fast.yaml"}
+ON_TOP_OF = {name: ["fast.yaml", "fitted.yaml"] for name in ("kinect1.yaml", "kinect2.yaml")}
 
 
-@pytest.mark.parametrize("name", SMALL)  # nyu.yaml goes on top of paper.yaml: tests/experiments/test_nyu.py
+# nyu.yaml goes on top of paper.yaml: tests/experiments/test_nyu.py
+@pytest.mark.parametrize("name", SMALL)
 def test_recipe_trains(name, capsys):
-    files = [word for part in (ON_TOP_OF.get(name), name) if part for word in ("--config", str(FOLDER / part))]
+    files = [word for part in [*ON_TOP_OF.get(name, []), name] for word in ("--config", str(FOLDER / part))]
     words = [*files, *write_stores(32), *SMALL[name], "--trainer.max_steps", "5"]
     assert main(["train", *words, "--trainer.val_check_interval", "4"]) == 0
     last = Path("runs/simgan/version_0/checkpoints/last.ckpt")

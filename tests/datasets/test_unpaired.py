@@ -65,6 +65,17 @@ def test_camera_maps_may_keep_their_steps():
         assert np.abs(depth_mm - np.rint(depth_mm)).max() < 1e-3
 
 
+def test_pairs_are_the_same_items_of_both_stores():
+    write_balls("c.zarr", size=16, count=20, unit_mm=1.0, noisy=True)
+    pairs = UnpairedDepth("c.zarr", "c.zarr", batch_size=64, dequantize=False, paired=True)
+    batch = pairs.training_batches().batch(0)
+    torch.testing.assert_close(batch["synthetic"], batch["real"], rtol=0, atol=0)
+    assert len({map_.numpy().tobytes() for map_ in batch["real"]}) > 10
+    torch.testing.assert_close(*(next(iter(pairs.val_dataloader()))[side] for side in ("synthetic", "real")))
+    with pytest.raises(StoreError, match="are no pairs"):
+        data(paired=True)
+
+
 def test_a_batch_is_a_function_of_seed_step_and_rank():
     batches = data().training_batches
     assert equal(batches().batch(7), batches(start=5).batch(7))

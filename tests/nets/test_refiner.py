@@ -87,6 +87,16 @@ def test_what_is_steady_in_a_draw_is_its_depth_without_noise():
     assert draw.steady.requires_grad
 
 
+def test_rims_may_fall_away_farther_than_the_rest():
+    """A straight outline: the pixel at it has 15 readings of 25 around, the next 20, all others 25."""
+    network = ResidualRefiner(8, 1, max_shift=0.1, rim_shift=0.4, gain=1.0).eval()
+    torch.nn.init.constant_(network.last.bias, 20.0)  # s at its greatest; the choice's own number is cut off
+    x = torch.full((1, 1, 16, 16), 0.0)
+    x[..., :8] = 1.0
+    steady = network.draw(x, torch.zeros(network.noise_shape(1, 16, 16))).steady
+    torch.testing.assert_close(steady[0, 0, 8, 8:12], torch.tensor([0.5, 0.3, 0.1, 0.1]), rtol=0, atol=1e-5)
+
+
 METRE = torch.tensor([1000.0])
 
 

@@ -11,6 +11,7 @@ from refiner.simgan.losses import (
     gradient_penalty,
     lambda_for_mean,
     offset_loss,
+    paired_loss,
     pixel_costs,
     self_regularization_loss,
 )
@@ -107,6 +108,17 @@ def test_a_lost_reading_does_not_pull_at_its_neighbours():
     assert loss.item() == pytest.approx(3.0 + 24 * 0.02)
     (slope,) = torch.autograd.grad(loss, refined)
     assert (slope.flatten()[:12] < 0).all()
+
+
+def test_pairs_by_hand():
+    synthetic = torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0, 0.0]).view(1, 1, 2, 3)
+    real = torch.tensor([0.05, -0.05, 0.3, 1.0, 0.0, 0.02]).view(1, 1, 2, 3)  # too far, lost, won
+    refined = torch.tensor([0.02, 0.02, 0.5, 0.5, 0.5, 1.0]).view(1, 1, 2, 3).requires_grad_()  # the last is lost
+    loss = paired_loss(refined, real, synthetic, 0.1)
+    assert loss.item() == pytest.approx((0.03 + 0.07) / 2)
+    (slope,) = torch.autograd.grad(loss, refined)
+    assert slope.flatten().tolist() == [-0.5, 0.5, 0, 0, 0, 0]
+    assert paired_loss(refined, torch.ones_like(real), synthetic, 0.1) == 0
 
 
 def test_psi_forgives_what_it_should():
