@@ -35,12 +35,12 @@ class Objective:
         missing_weight: Of the change in self-regularisation where a reading came or went; 1 is the paper's.
         offset_weight: Of the part of a map's change that is common to all its readings (see `offset_loss`), beside
             lambda; 0 is none, as in the paper.
-        paired_weight: Of the distance to the camera's map of the same hand (see `paired_loss`); 0 is none, as in the
-            paper. Wants pairs.
-        paired_most: Where the two differ by more, in half cubes, it does not count.
         penalty_weight: Of the discriminator's gradient penalty at real maps; 0 is none, as in the paper.
         penalty_every: The penalty is applied to one iteration in so many, and so many times over: it costs as much as
             an update.
+        paired_weight: Of the distance to the camera's map of the same hand (see `paired_loss`); 0 is none, as in the
+            paper. Wants pairs.
+        paired_most: Where the two differ by more, in half cubes, it does not count.
     """
 
     adversarial: Adversarial = "cross_entropy"
@@ -49,10 +49,10 @@ class Objective:
     self_regularization_weight: float = 0.001
     missing_weight: float = 1.0
     offset_weight: float = 0.0
-    paired_weight: float = 0.0
-    paired_most: float = 0.1
     penalty_weight: float = 0.0
     penalty_every: int = 8
+    paired_weight: float = 0.0
+    paired_most: float = 0.1
 
     def refiner_terms(
         self,
