@@ -4,10 +4,9 @@
 
 The refiner sees a part of the recording, and is judged on the rest: every fourth sequence (folder) where there are four
 or more, else the last two fifths of the time. With --fit it refines renders in the poses that `refiner fit` finds in
-the part it sees, and is judged on renders in those of the rest. `refiner evaluate` judges it. Two more
-classifiers tell what is no noise: one is shown both sides without their noise (holes closed, depth and outline
-averaged over about 4 px), and sees pose, shape and forearm; one is shown the two parts of the recording, whose hands do
-other things.
+the part it sees, and is judged on renders in those of the rest. `refiner evaluate` judges it. Two more classifiers tell
+what is no noise: one is shown both sides without their noise (holes closed, depth and outline averaged over about 4
+px), and sees pose, shape and forearm; one is shown the two parts of the recording, whose hands do other things.
 A run that was interrupted goes on.
 """
 

@@ -67,7 +67,7 @@ class UnpairedDepth(L.LightningDataModule):
         """
         super().__init__()
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
-        self.dequantize, self.rounds, self.paired = dequantize, not dequantize, paired
+        self.dequantize, self.paired = dequantize, paired
         self._stores = DepthStore(synthetic), DepthStore(real)
         for store in self._stores:
             _check_store(store, size)
@@ -85,6 +85,11 @@ class UnpairedDepth(L.LightningDataModule):
         self._probe_items = orders[0][:probe], orders[1][:probe]
         self._training_items = orders[0][probe:], orders[1][probe:]
         self._maps: tuple[DepthMaps, DepthMaps] | None = None
+
+    @property
+    def rounds(self) -> bool:
+        """Say whether refined maps are rounded before D sees them: where camera maps keep their steps."""
+        return not self.dequantize
 
     def prepare_data(self) -> None:
         """Decode both stores, once per machine."""

@@ -287,12 +287,13 @@ class ResidualRefiner(nn.Module):
             planes.append(dimness / 2)
             prior = prior - self.sharpness * (_RIM - dimness).clamp(min=0) * reading
             strength = torch.exp2(dimness.clamp(max=_DIMMEST))
-        share = mean_around(reading, _WINDOW_PX, count_include_pad=False)
-        if self.window > 0:
+        most = self.max_shift
+        if self.window > 0 or self.rim_shift > 0:
+            share = mean_around(reading, _WINDOW_PX, count_include_pad=False)
+            most = most + self.rim_shift * ((1 - share) / _EDGE).clamp(max=1)
             prior = prior - self.window * (share - torch.where(reading > 0, 1 - _EDGE, _EDGE))
         predicted = self._predict(torch.cat([*planes, reading], dim=1), for_depth, distance_mm)
         shift, spread, *own_choice = predicted[..., :height, :width].split(1, 1)
-        most = self.max_shift + self.rim_shift * ((1 - share) / _EDGE).clamp(max=1)
         steady = moved = surface + most * torch.tanh(self.gain * shift)
         drawn = torch.zeros_like(depth)
         if self.chooses:
@@ -320,11 +321,12 @@ class ResidualRefiner(nn.Module):
         height, width = steady.shape[-2:]
         k = self.camera_px
         field = self.field(F.pixel_shuffle(noise, k * self.fold)).float()[..., : k * height, : k * width]
+        if k > 1:
+            steady = at_camera_pixels(steady, k, self.half_cube_mm)
+            deviation = deviation.repeat_interleave(k, 2).repeat_interleave(k, 3)
+        measured = steady + self.max_noise * torch.tanh(deviation * field / self.max_noise)
         if k == 1:
-            return steady + self.max_noise * torch.tanh(deviation * field / self.max_noise)
-        deviation = deviation.repeat_interleave(k, 2).repeat_interleave(k, 3)
-        measured = at_camera_pixels(steady, k, self.half_cube_mm)
-        measured = measured + self.max_noise * torch.tanh(deviation * field / self.max_noise)
+            return measured
         if self.step_mm > 0:
             if distance_mm is None:
                 raise ValueError("This network was built to measure in steps of disparity (step_mm): give distance_mm.")
