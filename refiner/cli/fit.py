@@ -11,6 +11,7 @@ def fit(
     *,
     hand: str | None = None,
     scene: str | None = None,
+    skin_mm: float = 4.0,
     bank: int = 20000,
     seed: int = 0,
     overwrite: bool = False,
@@ -18,7 +19,8 @@ def fit(
     """Find the hand behind every map of a recording, without any label, so that renders can show its poses.
 
     The hand model is laid on each map: one shape for the whole set, then each map from the most similar of many
-    renders, then from its neighbours in the sequence. `refiner render --poses OUT` shows these hands. Joints that a map
+    renders, then from its neighbours in the sequence, and last its skin is drawn up to the map by some millimetres,
+    smoothly, over 24 mm and more. `refiner render --poses OUT` shows these hands. Joints that a map
     does not show are guessed: take them for a pose that looks the same, and not for labels. An interrupted run is
     continued by the same command.
 
@@ -29,6 +31,7 @@ def fit(
         hand: right or left; where nothing is given both are tried on some maps.
         scene: A YAML file of how hands are turned and what they do, for the renders where fits begin; by default
             hands are seen from all sides.
+        skin_mm: Deviation of how far skin may stand out from the model's, in each map of its own; 0 leaves it there.
         bank: Renders where fits begin.
         seed: Seed of those renders.
         overwrite: Replace OUT where it exists.
@@ -55,6 +58,8 @@ def fit(
         raise UsageError(f"Found --hand {hand}, wanted right or left, or nothing: both are tried then.")
     if bank < 100 or seed < 0:
         raise UsageError(f"Found --bank {bank} --seed {seed}, wanted 100 renders or more, and a seed >= 0.")
+    if not 0 <= skin_mm <= 20:
+        raise UsageError(f"Found --skin-mm {skin_mm:g}, wanted 0 to 20 mm; 4 suits a hand.")
     store, target = DepthStore(src), Path(out)
     require_apart(target, "the set", store.path)
     require_writable(target, overwrite)
@@ -67,7 +72,7 @@ def fit(
         views=views, prior=prior,
     )  # fmt: skip
     words = ["refiner", "fit", src, out]
-    for name, value in {"hand": hand, "scene": scene, "bank": bank, "seed": seed}.items():
+    for name, value in {"hand": hand, "scene": scene, "skin-mm": skin_mm, "bank": bank, "seed": seed}.items():
         words += [] if value is None else [f"--{name}", str(value)]
     with Progress(bank, "renders to begin with") as progress:
         starts = make_bank(settings, bank, seed, progress.update)
@@ -83,12 +88,13 @@ def fit(
     configuration: dict[str, Any] = {
         "camera": store.provenance.get("configuration", {}).get("camera"),
         "focal_px": store.provenance.get("configuration", {}).get("focal_px"),
-        "hand": ("right", "left")[side], "scene": scene, "bank": bank, "shape": shape.round(4).tolist(),
+        "hand": ("right", "left")[side], "scene": scene, "skin_mm": skin_mm, "bank": bank,
+        "shape": shape.round(4).tolist(),
     }  # fmt: skip
     record = provenance(shlex.join(words), configuration, seed, [store.path])
     with Progress(len(store), "maps") as progress:
-        misfit_mm = write_fitted(store, target, starts, side, shape, record, overwrite=overwrite,
-                                 on_progress=progress.update)  # fmt: skip
+        misfit_mm = write_fitted(store, target, starts, side, shape, record, skin_mm=skin_mm,
+                                 overwrite=overwrite, on_progress=progress.update)  # fmt: skip
     low, middle, high = np.nanquantile(misfit_mm, (0.1, 0.5, 0.9))
     print(
         f"{out}: {np.isfinite(misfit_mm).sum()} of {len(store)} hands, misfit {middle:.1f} mm ({low:.1f} to {high:.1f})"

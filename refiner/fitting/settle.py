@@ -1,7 +1,8 @@
-"""Bring a hand to rest before a map: Levenberg-Marquardt on turn, place, angles and, where it is free, shape.
+"""Bring a hand to rest before a map: Levenberg-Marquardt on turn, place, angles and, where free, shape and skin.
 
-Besides the surface there are three soft things: a stiff wall at the limits of the joints, a pull of the angles to the
-middle of their range, which decides what the map does not show, and the spread of human shapes about a given one.
+Besides the surface there are four soft things: a stiff wall at the limits of the joints, a pull of the angles to the
+middle of their range, which decides what the map does not show, the spread of human shapes about a given one, and how
+far skin stands out from the model's.
 """
 
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from refiner.fitting.equations import cut_drawn, misfit_mm, surface_equations
 from refiner.fitting.target import POINTS, Target
 from refiner.hand.limits import HandPrior, pose_limits, shape_covariance
 from refiner.hand.model import HandModel, load_hand, pose_hands
+from refiner.hand.skin import CONTROL_POINTS
 from refiner.render.raster import rasterize
 from refiner.render.view import longer_arm
 
@@ -23,14 +25,16 @@ Floats = NDArray[np.float64]
 
 SIGMA_MM = 4.0
 """Deviation of readings from the model's skin: no hand is quite like it."""
-_STEP = 1e-3
-"""Of the differences that stand for derivatives, rad or relative."""
+_STEP, _SKIN_STEP_MM = 1e-3, 1.0
+"""Of the differences that stand for derivatives, rad or relative; the skin's are exact."""
 _WALL = np.deg2rad(1.0)
 _PULL_DEG = (20.0, 15.0, *(40.0,) * 5, *(50.0, 25.0, 50.0, 50.0) * 4)
 _OVERSHOOT, _MOST_TURN = 0.05, 0.5
 _DAMPING, _PATIENCE = 1e-2, 6
 MOVES, SHAPED = 29, 46
 """Unknowns of turn, place and angles; and with the shape."""
+_DRAPED = SHAPED + CONTROL_POINTS
+"""And with the skin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +43,7 @@ class PlacedHand:
 
     Attributes:
         pose: (26,) as `refiner.hand.model` has it, `camera_from_hand` included.
-        shape: (17,).
+        shape: (17,), or (113,) with the skin.
         wrist_mm: (3,).
         side: 0 right, 1 left.
         misfit_mm: See `refiner.fitting.equations.misfit_mm`; infinite before it is known.
@@ -72,8 +76,9 @@ def measured(hand: PlacedHand, target: Target) -> PlacedHand:
 
 
 def settle(
-    hand: PlacedHand, target: Target, iterations: int, mean: Floats | None = None, tightness: float = 0.0
-) -> PlacedHand:
+    hand: PlacedHand, target: Target, iterations: int, mean: Floats | None = None, tightness: float = 0.0,
+    skin_mm: float = 0.0,
+) -> PlacedHand:  # fmt: skip
     """Fit a hand, and give the best that was met.
 
     Args:
@@ -82,10 +87,13 @@ def settle(
         iterations: At most.
         mean: (17,); where given, the shape is free about it.
         tightness: Weight of the spread of shapes about `mean`.
+        skin_mm: Where > 0, and the shape is free, so is the skin: deviation of how far it stands out from the model's.
     """
+    if skin_mm > 0:
+        hand = replace(hand, shape=np.pad(hand.shape, (0, _DRAPED - MOVES - len(hand.shape))))
     best, waited, moved = measured(hand, target), 0, hand
     for _ in range(iterations):
-        step = _step(moved, target, mean, tightness)
+        step = _step(moved, target, mean, tightness, skin_mm)
         if step is None:
             break
         moved = measured(_moved(moved, step), target)
@@ -122,11 +130,12 @@ def _equations(hand: PlacedHand, target: Target, width: int) -> tuple[Floats, Fl
     pose, shape = (np.tile(row, (width - 5, 1)) for row in (hand.pose, hand.shape))
     pose[:, :3] = 0.0
     angles, shapes = np.arange(23), np.arange(width - MOVES)
+    steps = np.where(np.arange(width - 6) < SHAPED - 6, _STEP, _SKIN_STEP_MM)
     pose[1 + angles, 3 + angles] += _STEP
-    shape[24 + shapes, shapes] += _STEP
+    shape[24 + shapes, shapes] += steps[23:]
     posed, _ = pose_hands(model, pose, shape, np.full(width - 5, hand.side))
     turned = posed.astype(np.float64) @ rotation.T
-    moves = (turned[1:] - turned[0]) / _STEP
+    moves = (turned[1:] - turned[0]) / steps[:, None, None]
     drawn = _drawn(model, turned[0], hand, target)
     normal, gradient = np.empty((width, width)), np.empty(width)
     if not surface_equations(
@@ -146,16 +155,23 @@ def _equations(hand: PlacedHand, target: Target, width: int) -> tuple[Floats, Fl
     return normal, gradient
 
 
-def _step(hand: PlacedHand, target: Target, mean: Floats | None, tightness: float) -> Floats | None:
-    width = MOVES if mean is None else SHAPED
+def _step(
+    hand: PlacedHand, target: Target, mean: Floats | None, tightness: float, skin_mm: float
+) -> Floats | None:  # fmt: skip
+    width = MOVES if mean is None else _DRAPED if skin_mm > 0 else SHAPED
     equations = _equations(hand, target, width)
     if equations is None:
         return None
     normal, gradient = equations
     if mean is not None:
-        normal[MOVES:, MOVES:] += tightness * shape_precision()
-        gradient[MOVES:] += tightness * shape_precision() @ (hand.shape - mean)
-    step = np.zeros(SHAPED)
+        free = slice(MOVES, SHAPED)
+        normal[free, free] += tightness * shape_precision()
+        gradient[free] += tightness * shape_precision() @ (hand.shape[: SHAPED - MOVES] - mean)
+    if width == _DRAPED:
+        skin = np.arange(SHAPED, _DRAPED)
+        normal[skin, skin] += skin_mm**-2
+        gradient[skin] += hand.shape[SHAPED - MOVES :] * skin_mm**-2
+    step = np.zeros(MOVES + len(hand.shape))
     good = solve_damped(normal, gradient, width, 1e-9, _DAMPING, np.empty((width, width)), step[:width])
     return step if good else None
 

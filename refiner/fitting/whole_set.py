@@ -1,8 +1,9 @@
-"""Fit the hand of every map of a set: one shape for all, then each map from many starts, then from its neighbours'.
+"""Fit the hand of every map of a set: one shape for all, then each map from many starts, then from other maps' hands.
 
 A person's hand is one, so its shape is found from many maps first, by variable projection: Gauss-Newton on the shape
 alone, with all poses brought to rest after each step. Many maps count no more against the spread of shapes than one
-does. Each map may then leave that shape a little, since a skin with seventeen numbers is never quite the person's.
+does. Each map may then leave that shape a little, since a skin with seventeen numbers is never quite the person's; and
+when its pose is found, its skin too, since flesh is bent and pressed.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,12 +24,14 @@ from refiner.threads import map_frames
 
 STARTS, KEPT = 10, 2
 """Hands of the bank that each map is tried from, and those of them that are fitted to the end."""
-_FIRST, _LAST = 8, 30
+_FIRST, _LAST, _DRAPE = 8, 30, 6
 _SHAPE_MAPS, _SHAPE_ROUNDS, _GOOD = 96, 8, 0.8
 """Maps that the shared shape is found from; the share of them that fits best counts."""
 TIGHTNESS = 0.3
 """Weight of the spread of human shapes about the shared one, of each map's own."""
 SIDE_MAPS = 32
+RECURRING = 6
+"""Poses of the sequence, those that fit best, that each of its maps is tried in: most come more than once."""
 PASSES, REACH = 2, 2
 """Rounds in which each map is tried from its neighbours' hands, and how many frames to either side."""
 
@@ -116,8 +119,9 @@ SHAPE_STEPS = _SHAPE_ROUNDS + 1
 
 
 def fit_maps(
-    maps: Maps, bank: Bank, side: int, shape: Floats, on_progress: Callable[[int], None] = lambda _done: None
-) -> list[PlacedHand | None]:
+    maps: Maps, bank: Bank, side: int, shape: Floats, skin_mm: float = 0.0,
+    on_progress: Callable[[int], None] = lambda _done: None,
+) -> list[PlacedHand | None]:  # fmt: skip
     """Fit every map; none where a map has no reading.
 
     Args:
@@ -125,13 +129,18 @@ def fit_maps(
         bank: Where fits begin.
         side: 0 right, 1 left.
         shape: (17,), the shared shape.
+        skin_mm: Deviation of how far each map's skin stands out from the model's; 0 leaves it there.
         on_progress: Called with 1 for each map that is done.
     """
     some, known = _known(maps)
     hands = _from_bank(some, bank, side, shape, free=True, on_progress=on_progress)
-    for _ in range(PASSES):
-        tries = [_neighbours(some, hands, n) for n in range(len(hands))]
+    for others in (_recurring, *(_neighbours,) * PASSES):
+        tries = [others(some, hands, n) for n in range(len(hands))]
         hands = map_frames(_best, hands, tries, some.targets, [shape] * len(hands))
+    if skin_mm > 0:
+        hands = map_frames(
+            lambda hand, target: settle(hand, target, _DRAPE, shape, TIGHTNESS, skin_mm), hands, some.targets
+        )
     result: list[PlacedHand | None] = [None] * len(maps.targets)
     for k, hand in zip(known, hands, strict=True):
         result[k] = hand
@@ -151,6 +160,13 @@ def _from_bank(
         return hand
 
     return map_frames(one, maps.targets, maps.centre_mm)
+
+
+def _recurring(maps: Maps, hands: list[PlacedHand], n: int) -> list[PlacedHand]:
+    """Give one hand, turned and placed as it is, in the poses of those of its sequence that fit best."""
+    alike = [k for k in np.flatnonzero(maps.sequence == maps.sequence[n]) if k != n]
+    best = sorted(alike, key=lambda k: hands[k].misfit_mm)[:RECURRING]
+    return [replace(hands[n], pose=np.concatenate([hands[n].pose[:3], hands[k].pose[3:]])) for k in best]
 
 
 def _neighbours(maps: Maps, hands: list[PlacedHand], n: int) -> list[PlacedHand]:

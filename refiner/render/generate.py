@@ -69,7 +69,7 @@ def generate(
             "source": (),
             "side": (),
             "pose": (len(model.pose_names),),
-            "shape": (len(model.shape_names),),
+            "shape": (len(model.shape_names) if settings.poses is None else settings.poses.shape.shape[1],),
         },
         skeleton=HAND21,
         overwrite=overwrite,

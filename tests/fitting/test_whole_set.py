@@ -8,7 +8,7 @@ import pytest
 from refiner.cli.main import main
 from refiner.datasets.store import DepthStore
 from refiner.fitting import whole_set
-from refiner.fitting.settle import measured
+from refiner.fitting.settle import PlacedHand, measured
 from refiner.fitting.starts import make_bank
 from refiner.render.generate import generate
 from refiner.render.scene import Places
@@ -45,6 +45,17 @@ def test_hands_are_fitted_and_neighbours_help(store, few_starts):
     assert np.median([np.linalg.norm(h.wrist_mm - j) for h, j in zip(hands, joints, strict=True)]) < 25
 
 
+def test_poses_that_recur_are_tried_as_the_hand_is_turned(store):
+    maps = whole_set.maps_of({name: store.read(name, 0, 6) for name in store.names}, store.depth_unit_mm)
+    maps.sequence[:] = [0, 0, 1, 0, 0, 0]
+    pose = np.arange(6)[:, None] + np.linspace(0, 0.5, 26)
+    hands = [PlacedHand(pose[k], np.zeros(17), np.full(3, k), 0, misfit_mm=9.0 - k) for k in range(6)]
+    tries = whole_set._recurring(maps, hands, 4)
+    np.testing.assert_array_equal([hand.pose[3:] for hand in tries], pose[[5, 3, 1, 0], 3:])  # the best first
+    assert all((hand.pose[:3] == pose[4, :3]).all() and (hand.wrist_mm == 4).all() for hand in tries)
+    assert whole_set._recurring(maps, hands, 2) == []
+
+
 def test_the_right_hand_is_told_from_the_left(store, few_starts):
     right, left = whole_set.side_misfits(store, make_bank(SETTINGS, 300, seed=2))
     assert right < left
@@ -58,6 +69,8 @@ def test_the_command_fits_goes_on_and_its_hands_are_rendered(store, tmp_path, fe
     np.testing.assert_array_equal(fitted.read("depth"), store.read("depth"))
     assert np.isfinite(fitted.read("pose")).all()
     assert (fitted.read("side") == 0).all()
+    assert fitted.read("shape").shape == (6, 113)
+    assert np.abs(fitted.read("shape")[:, 17:]).max() > 0.5
     assert fitted.read("misfit_mm").max() < 40
     assert main(["fit", real, out, "--bank", "150"]) == 2  # it is whole
     assert "exists and is complete" in capsys.readouterr().err
@@ -67,6 +80,11 @@ def test_the_command_fits_goes_on_and_its_hands_are_rendered(store, tmp_path, fe
     both = (a > 0) & (b > 0)
     assert both.sum() > 0.7 * (b > 0).sum()
     assert np.median(np.abs(a - b)[both]) < 6
+    assert again.read("shape").shape == (6, 113)
+    stiff = str(tmp_path / "stiff.zarr")
+    assert main(["fit", real, stiff, "--bank", "150", "--hand", "right", "--skin-mm", "0"]) == 0
+    assert DepthStore(stiff).read("shape").shape == (6, 17)
+    assert fitted.read("misfit_mm").mean() < DepthStore(stiff).read("misfit_mm").mean()
 
 
 def test_a_map_without_readings_has_no_hand(store, few_starts):
@@ -76,7 +94,7 @@ def test_a_map_without_readings_has_no_hand(store, few_starts):
     assert [hand is None for hand in hands] == [False, False, True, False, False, False]
 
 
-@pytest.mark.parametrize("words", [["--hand", "both"], ["--bank", "5"], ["--seed", "-1"]])
+@pytest.mark.parametrize("words", [["--hand", "both"], ["--bank", "5"], ["--seed", "-1"], ["--skin-mm", "-1"]])
 def test_words_that_make_no_sense_are_refused(store, words, capsys):
     assert main(["fit", str(store.path), "out.zarr", *words]) == 2
     assert "wanted" in capsys.readouterr().err
