@@ -6,7 +6,8 @@ The refiner sees a part of the recording, and is judged on the rest: every fourt
 or more, else the last two fifths of the time. With --fit it refines renders in the poses that `refiner fit` finds in
 the part it sees, and is judged on renders in those of the rest. `refiner evaluate` judges it. Two more classifiers tell
 what is no noise: one is shown both sides without their noise (holes closed, depth and outline averaged over about 4
-px), and sees pose, shape and forearm; one is shown the two parts of the recording, whose hands do other things.
+px), and sees pose, shape and forearm; one is shown the two parts of the recording, whose hands do other things. One
+classifier is not enough for small sets: refined maps are judged again with other seeds of split and weights.
 A run that was interrupted goes on.
 """
 
@@ -87,6 +88,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=4000)
     parser.add_argument("--recipe", nargs="+", default=["simgan/fast.yaml"], help="files for `refiner train --config`")
     parser.add_argument("--most-epochs", type=int, default=60, help="of each classifier")
+    parser.add_argument("--classifiers", type=int, default=3, help="seeds that refined maps are judged with")
     options = parser.parse_args()
     out: Path = options.out
     if out.parent.resolve() != Path("runs").resolve():
@@ -120,6 +122,9 @@ def main() -> None:
     report = write_report(stores, out / "realism", 0, effort)
     report["without_noise"] = gap(stores["synthetic"], stores["real"], effort, noise=False)
     report["seen_against_unseen"] = gap(DepthStore(seen), stores["real"], effort)
+    report["refined_against_real_by_seed"] = [
+        gap(stores["refined"], stores["real"], effort, seed) for seed in range(1, options.classifiers)
+    ]
     write_json(out / "report.json", report)
     print(json.dumps(report, indent=2))
     print(f"{out}: report.json, sheet.png, realism/report.md")

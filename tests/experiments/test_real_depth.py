@@ -83,6 +83,9 @@ def test_the_whole_of_it(monkeypatch, capsys, more):
         assert 0 <= report["without_noise"][level]["accuracy"] <= 1
         assert 0 <= report["seen_against_unseen"][level]["accuracy"] <= 1
         assert 0 <= report[level]["refined_against_real"]["accuracy"] <= 1
+    other = [judged["patches"]["accuracy"] for judged in report["refined_against_real_by_seed"]]
+    assert len(other) == 2
+    assert all(0 <= accuracy <= 1 for accuracy in other)
     assert Path("runs/r/sheet.png").exists()
     assert Path("runs/r/realism/maps.png").exists()
     assert "| patches |" in Path("runs/r/realism/report.md").read_text()
