@@ -11,7 +11,7 @@ def fit(
     *,
     hand: str | None = None,
     scene: str | None = None,
-    skin_mm: float = 4.0,
+    skin_mm: float = 0.0,
     bank: int = 20000,
     seed: int = 0,
     overwrite: bool = False,
@@ -19,10 +19,10 @@ def fit(
     """Find the hand behind every map of a recording, without any label, so that renders can show its poses.
 
     The hand model is laid on each map: one shape for the whole set, then each map from the most similar of many
-    renders, then from its neighbours in the sequence, and last its skin is drawn up to the map by some millimetres,
-    smoothly, over 24 mm and more. `refiner render --poses OUT` shows these hands. Joints that a map
-    does not show are guessed: take them for a pose that looks the same, and not for labels. An interrupted run is
-    continued by the same command.
+    renders, then from poses that recur and its neighbours in the sequence; and last, with --skin-mm, its skin is drawn
+    up to the map by some millimetres, smoothly, over 24 mm and more. `refiner render --poses OUT` shows these hands.
+    Joints that a map does not show are guessed: take them for a pose that looks the same, and not for labels. An
+    interrupted run is continued by the same command.
 
     Args:
         src: A set of camera maps (NAME.zarr), as `refiner prepare` writes.
@@ -31,7 +31,8 @@ def fit(
         hand: right or left; where nothing is given both are tried on some maps.
         scene: A YAML file of how hands are turned and what they do, for the renders where fits begin; by default
             hands are seen from all sides.
-        skin_mm: Deviation of how far skin may stand out from the model's, in each map of its own; 0 leaves it there.
+        skin_mm: Deviation of how far skin may stand out from the model's, in each map of its own; 4 lays it on the
+            readings, 0 leaves it there, since maps refined from such renders were told from a camera's more easily.
         bank: Renders where fits begin.
         seed: Seed of those renders.
         overwrite: Replace OUT where it exists.

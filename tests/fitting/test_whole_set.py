@@ -63,7 +63,7 @@ def test_the_right_hand_is_told_from_the_left(store, few_starts):
 
 def test_the_command_fits_goes_on_and_its_hands_are_rendered(store, tmp_path, few_starts, capsys):
     real, out = str(store.path), str(tmp_path / "fitted.zarr")
-    assert main(["fit", real, out, "--bank", "150"]) == 0
+    assert main(["fit", real, out, "--bank", "150", "--skin-mm", "4"]) == 0
     assert "right it is" in capsys.readouterr().err
     fitted = DepthStore(out)
     np.testing.assert_array_equal(fitted.read("depth"), store.read("depth"))
@@ -72,7 +72,7 @@ def test_the_command_fits_goes_on_and_its_hands_are_rendered(store, tmp_path, fe
     assert fitted.read("shape").shape == (6, 113)
     assert np.abs(fitted.read("shape")[:, 17:]).max() > 0.5
     assert fitted.read("misfit_mm").max() < 40
-    assert main(["fit", real, out, "--bank", "150"]) == 2  # it is whole
+    assert main(["fit", real, out, "--bank", "150", "--skin-mm", "4"]) == 2  # it is whole
     assert "exists and is complete" in capsys.readouterr().err
     assert main(["render", str(tmp_path / "again.zarr"), "--poses", out]) == 0
     again = DepthStore(tmp_path / "again.zarr")
@@ -82,7 +82,7 @@ def test_the_command_fits_goes_on_and_its_hands_are_rendered(store, tmp_path, fe
     assert np.median(np.abs(a - b)[both]) < 6
     assert again.read("shape").shape == (6, 113)
     stiff = str(tmp_path / "stiff.zarr")
-    assert main(["fit", real, stiff, "--bank", "150", "--hand", "right", "--skin-mm", "0"]) == 0
+    assert main(["fit", real, stiff, "--bank", "150", "--hand", "right"]) == 0
     assert DepthStore(stiff).read("shape").shape == (6, 17)
     assert fitted.read("misfit_mm").mean() < DepthStore(stiff).read("misfit_mm").mean()
 
