@@ -10,6 +10,8 @@ that the hand leaves bare pull the point nearest to them in the image sideways. 
 import numba
 import numpy as np
 
+from refiner.hand.normals import vertex_normals
+
 MISSED_MM = 40.0
 """What a pixel costs that only one of hand and map covers, and the most that any costs."""
 _ALONG = 0.15
@@ -45,23 +47,6 @@ def misfit_mm(drawn_mm, depth_mm):
             elif a > 0.0 or b > 0.0:
                 total += MISSED_MM
     return total / max(readings, 1)
-
-
-@numba.njit(nogil=True, cache=True)
-def _normals(vertices, triangles, out):
-    out[:] = 0.0
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        e0, e1, e2 = (vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2])
-        f0, f1, f2 = (vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2])
-        n0, n1, n2 = e1 * f2 - e2 * f1, e2 * f0 - e0 * f2, e0 * f1 - e1 * f0
-        for k in (a, b, c):
-            out[k, 0] += n0
-            out[k, 1] += n1
-            out[k, 2] += n2
-    for k in range(len(out)):
-        norm = np.sqrt(out[k, 0] ** 2 + out[k, 1] ** 2 + out[k, 2] ** 2)
-        out[k] /= max(norm, 1e-9)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -115,8 +100,7 @@ def surface_equations(vertices, wrist, triangles, moves, drawn_mm, depth_mm, cam
         Whether enough of the hand is visible to say anything.
     """
     size, count = depth_mm.shape[0], vertices.shape[0]
-    normals = np.empty((count, 3))
-    _normals(vertices, triangles, normals)
+    normals = vertex_normals(vertices, triangles)
     pixel, visible = np.empty((count, 2)), np.empty(count, dtype=np.int64)
     shown = 0
     for k in range(count):

@@ -8,23 +8,13 @@ so is every vertex. Joints stay where they are.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import dijkstra
+
+from refiner.hand.normals import vertex_normals
 
 CONTROL_POINTS = 96
 """24 mm apart at most: finer detail is a map's noise."""
 _WIDTH = 0.7
 """Deviation of the Gaussian, of the greatest distance to the nearest control point."""
-
-
-def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Give the outward unit normals (V, 3) of a mesh, means over its triangles weighted by their areas."""
-    a, b, c = (vertices[triangles[:, k]].astype(np.float64) for k in range(3))
-    across = np.cross(b - a, c - a)
-    normals = np.zeros(vertices.shape)
-    for k in range(3):
-        np.add.at(normals, triangles[:, k], across)
-    return normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
 
 def skin_directions(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -47,6 +37,10 @@ def skin_directions(vertices: NDArray[np.floating], triangles: NDArray[np.intege
 
 def _spread(vertices: NDArray[np.float64], triangles: NDArray[np.integer]) -> NDArray[np.float64]:
     """Choose control points, each as far from those before it as can be; and give their ways (K, V) along the edges."""
+    # Here, since every hand is read without it, and it takes longer than the hand.
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import dijkstra
+
     edges = np.unique(np.sort(np.concatenate([triangles[:, [k, (k + 1) % 3]] for k in range(3)]), axis=1), axis=0)
     lengths = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
     graph = csr_matrix((lengths, (edges[:, 0], edges[:, 1])), shape=(len(vertices), len(vertices)))

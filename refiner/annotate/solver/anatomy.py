@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from refiner.annotate.solver.terms import Terms
 from refiner.hand.fit import fit_hands
 from refiner.hand.model import HandModel, load_hand, pose_hands
+from refiner.hand.normals import vertex_normals
 
 _FAR_MM = 30.0
 """Seen points farther from the skin belong to something else."""
@@ -99,23 +100,11 @@ def with_room(terms: Terms, points: int) -> Terms:
 
 @numba.njit(nogil=True, cache=True)
 def _match(points, joints, vertices, triangles, joint_of_vertex, bone_out, share_out, place_out, normal_out):
-    normals = np.zeros((len(vertices), 3))
-    for t in range(len(triangles)):
-        a, b, c = triangles[t]
-        for i in range(3):
-            j, k = (i + 1) % 3, (i + 2) % 3
-            value = (vertices[b, j] - vertices[a, j]) * (vertices[c, k] - vertices[a, k]) - (
-                vertices[b, k] - vertices[a, k]
-            ) * (vertices[c, j] - vertices[a, j])
-            normals[a, i] += value
-            normals[b, i] += value
-            normals[c, i] += value
+    normals = vertex_normals(vertices, triangles)
     facing = np.empty(len(vertices), dtype=np.bool_)
     for v in range(len(vertices)):
-        length = max(np.sqrt(normals[v, 0] ** 2 + normals[v, 1] ** 2 + normals[v, 2] ** 2), 1e-12)
         towards = 0.0
         for i in range(3):
-            normals[v, i] /= length
             towards -= normals[v, i] * vertices[v, i]
         facing[v] = towards > 0.0
     which = np.flatnonzero(facing)
