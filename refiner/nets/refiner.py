@@ -5,6 +5,7 @@ treats each map by itself. Its second input is noise, standard normal, of the sh
 and not a draw inside, so that the caller decides which maps get which noise.
 """
 
+import inspect
 from typing import NamedTuple
 
 import torch
@@ -22,6 +23,7 @@ from refiner.nets.blocks import (
     is_reading,
     mean_around,
 )
+from refiner.nets.choice import ChoicePrior, at_outline, choice_noise, share_of_readings
 from refiner.nets.sampling import at_camera_pixels, average_over_footprint, round_disparity
 
 _LEAK = 0.2
@@ -30,23 +32,8 @@ _LEAK = 0.2
 _FIELD_PX = 5
 """Side of the filter that makes noise of depth alike at neighbours."""
 
-_NEAR_PX = 7
-"""Side of the neighbourhoods in which choices are alike."""
-
-_WINDOW_PX, _EDGE = 5, 0.4
-"""Side of a window, and the share of readings in that of a pixel just outside a straight edge."""
-
-_FACING, _RIM = 0.07, 1.32
-"""Dimness (`dimness_octaves`) of a surface that faces the camera, and of a render's rims, at the reference distance."""
-
 _DIMMEST = 2.0
 """Noise of depth grows no more beyond this dimness, in octaves: there is hardly a reading left."""
-
-_CERTAIN = 2.4
-"""A choice so many deviations of its noise beyond 0 is hardly tried the other way (0.8 %)."""
-
-_LARGEST_CHOICE_NOISE = 2.2
-"""Noise beyond it is cut when the network is used, so that choices it is certain of stand: tries are for training."""
 
 
 class Draw(NamedTuple):
@@ -84,31 +71,21 @@ class ResidualRefiner(nn.Module):
     """A refiner that is quick, begins near the identity, and decides for each pixel whether there is a reading.
 
     A map is folded to 1/fold of its resolution (pixel unshuffle, nothing is lost), where ResNet blocks are cheap.
-    They give two numbers for each pixel, s and a; m is a learned number of its own, or given by them too. With n and f
-    two independent normal numbers at each pixel, f filtered (the filter is learnt: sensors' noise is alike at
-    neighbours), q(x) the dimness in octaves (`dimness_octaves`), and w(x) the share of readings in the 5 x 5 px around
-    less that beside a straight edge, 0.6 inside and 0.4 outside:
+    They give two numbers for each pixel, s and a; m is a learned number of its own, or given by them too. With f
+    independent normal numbers at each pixel, filtered (the filter is learnt: sensors' noise is alike at neighbours),
+    q(x) the dimness in octaves (`dimness_octaves`), and c the choice of m, its prior and its noise n
+    (`refiner.nets.choice`):
 
         depth   d = clamp(extend(x) + max_shift tanh(s) + bounded 2^q(x) (a + first_noise) f, -1, 1)
-        choice  c = bounded m + prior(x) + n
-        prior   -margin - sharpness max(1.32 - q(x), 0) - window w(x) at a reading of x, margin - window w(x) elsewhere
         output  y = +1 where c > 0, else d
 
-    A camera either measures a pixel or does not, so the choice is hard: a network that regressed holes would have to
-    pass through values between the hand and the far face, which look like grey halos and decode to false depths.
     With n unknown to the blocks m is a probability, so holes are tried from the first update on, and what is right can
     be kept. A hard choice has no gradient; `refiner.simgan.losses.choice_loss` estimates that of m from pairs of draws,
     which tells how much is lost in a region, and hardly which pixels: a patch without any hand is as real as one can
-    be, so that palms went before rims. Which ones go first is physics: a camera that lives on its own light measures
-    what sends enough of it back, and light falls with the cosine of the tilt and the square of the distance. Its noise
-    grows as that light falls. How much light is enough, and how much noise there is, is learnt. The former is a
-    property of the camera and not of the hand: m is one number, unless `choice_px` lets the blocks give it. It is
-    bounded where half of what faces the camera at the reference distance is lost, since hands that are gone altogether
-    teach nothing any more.
-
-    Cameras that match windows of a pattern or of two images show what most of a window shows, so that outlines are
-    rounded and slits between fingers closed. With `window` such pixels are the first to come and go, and how readily
-    readings arise is a learned number of its own: with one number for both a camera that loses rims could not grow.
+    be, so that palms went before rims. The prior says which ones go first, and noise grows as light falls. How much
+    light is enough, and how much noise there is, is learnt. The former is a property of the camera and not of the hand:
+    m is one number, unless `choice_px` lets the blocks give it. How readily readings arise is, with `window`, a learned
+    number of its own: with one number for both a camera that loses rims could not grow.
 
     The last layer starts at zero: then y differs from x by noise of first_noise 2^q, and where n > margin; it is x
     exactly without noise (with camera_px beyond 1, x averaged). Depth moves by `max_shift` at most, at outlines by
@@ -185,28 +162,9 @@ class ResidualRefiner(nn.Module):
             ValueError: The shares are negative or do not add up to 1; camera_px is even, or steps come without it.
         """
         super().__init__()
-        self.settings = {
-            "channels": channels,
-            "blocks": blocks,
-            "fold": fold,
-            "noise": noise,
-            "max_shift": max_shift,
-            "reach_px": reach_px,
-            "margin": margin,
-            "gain": gain,
-            "choice_noise": list(choice_noise),
-            "first_noise": first_noise,
-            "max_noise": max_noise,
-            "slope_gain": slope_gain,
-            "sees_distance": sees_distance,
-            "sharpness": sharpness,
-            "choice_px": choice_px,
-            "choice_gain": choice_gain,
-            "window": window,
-            "camera_px": camera_px,
-            "step_mm": step_mm,
-            "rim_shift": rim_shift,
-        }
+        given = locals()
+        self.settings = {name: given[name] for name in inspect.signature(type(self)).parameters}
+        self.settings["choice_noise"] = list(choice_noise)
         if min(choice_noise) < 0 or abs(sum(choice_noise) - 1) > 1e-6:
             raise ValueError(f"Found choice_noise {choice_noise}, wanted three shares >= 0 that add up to 1.")
         if camera_px < 1 or camera_px % 2 == 0 or (step_mm > 0 and camera_px == 1) or (camera_px > 1 and not noise):
@@ -217,12 +175,12 @@ class ResidualRefiner(nn.Module):
         self.fold, self.chooses = fold, noise
         self._noise_parts = [part * fold**2 * noise for part in (1, 1, camera_px**2)]
         self.noise_channels = sum(self._noise_parts)
-        self.max_shift, self.rim_shift, self.reach_px, self.margin = max_shift, rim_shift, reach_px, margin
-        self.gain, self.choice_noise = gain, choice_noise
+        self.prior, self.choice_noise = ChoicePrior(margin, sharpness, window), choice_noise
+        self.max_shift, self.rim_shift, self.reach_px, self.gain = max_shift, rim_shift, reach_px, gain
         self.first_noise, self.max_noise = first_noise, max_noise
         self.slope_gain, self.sees_distance = slope_gain, sees_distance
-        self.sharpness, self.choice_px, self.choice_gain = sharpness, choice_px, choice_gain
-        self.window, self.camera_px, self.step_mm = window, camera_px, step_mm
+        self.choice_px, self.choice_gain = choice_px, choice_gain
+        self.camera_px, self.step_mm = camera_px, step_mm
         self.register_buffer("reference_mm", torch.tensor(1000.0))
         if camera_px > 1:
             self.register_buffer("half_cube_mm", torch.tensor(130.0))
@@ -281,37 +239,31 @@ class ResidualRefiner(nn.Module):
         surface = extend_readings(depth, self.reach_px)
         reading = is_reading(depth).to(depth.dtype)
         planes = [detail_channels(surface, self.slope_gain) if self.slope_gain > 0 else surface]
-        prior, strength = self.margin * (1 - 2 * reading), 1.0
-        if self.sharpness > 0:
+        dimness, share, strength, most = None, None, 1.0, self.max_shift
+        if self.prior.sharpness > 0:
             dimness = dimness_octaves(depth, distance_mm, self.reference_mm)
             planes.append(dimness / 2)
-            prior = prior - self.sharpness * (_RIM - dimness).clamp(min=0) * reading
             strength = torch.exp2(dimness.clamp(max=_DIMMEST))
-        most = self.max_shift
-        if self.window > 0 or self.rim_shift > 0:
-            share = mean_around(reading, _WINDOW_PX, count_include_pad=False)
-            most = most + self.rim_shift * ((1 - share) / _EDGE).clamp(max=1)
-            prior = prior - self.window * (share - torch.where(reading > 0, 1 - _EDGE, _EDGE))
+        if self.prior.window > 0 or self.rim_shift > 0:
+            share = share_of_readings(reading)
+            most = most + self.rim_shift * at_outline(share)
         predicted = self._predict(torch.cat([*planes, reading], dim=1), for_depth, distance_mm)
         shift, spread, *own_choice = predicted[..., :height, :width].split(1, 1)
         steady = moved = surface + most * torch.tanh(self.gain * shift)
         drawn = torch.zeros_like(depth)
         if self.chooses:
-            drawn = self._noise_of_choice(own, near)[..., :height, :width]
-            if not self.training:
-                drawn = drawn.clamp(-_LARGEST_CHOICE_NOISE, _LARGEST_CHOICE_NOISE)
+            own, near = F.pixel_shuffle(own, self.fold), F.pixel_shuffle(near, self.fold)
+            drawn = choice_noise(own, near, self.choice_noise, tries=self.training)[..., :height, :width]
             deviation = (self.gain * self.max_shift * spread + self.first_noise) * strength
             moved = self._measured(steady, deviation, for_depth, distance_mm)
         if self.choice_px is None:
             choice = self.threshold.expand_as(depth)
         else:
             choice = mean_around(own_choice[0], self.choice_px, count_include_pad=False)
-        if self.window > 0:
+        if self.prior.window > 0:
             choice = torch.where(reading > 0, choice, self.growth)
-        choice = self.choice_gain * choice
-        farthest = self.margin + (self.sharpness * (_RIM - _FACING) if self.sharpness > 0 else _CERTAIN)
-        excess = (choice.abs() - farthest).clamp(min=0)
-        choice = choice.clamp(-farthest, farthest) + prior
+        choice, excess = self.prior.bounded(self.choice_gain * choice)
+        choice = choice + self.prior(reading, dimness, share)
         moved, steady = moved.clamp(-1, 1), steady.clamp(-1, 1)
         # Where nothing is within reach the surface is +1: shifted values must not become readings there.
         return _Parts(moved, steady, choice, drawn, is_reading(surface), excess)
@@ -344,12 +296,3 @@ class ResidualRefiner(nn.Module):
         first = self.first(torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last))
         features = self.blocks(F.leaky_relu_(first, _LEAK))
         return F.pixel_shuffle(self.last(features).float(), self.fold)
-
-    def _noise_of_choice(self, own: Tensor, near: Tensor) -> Tensor:
-        """Give n of its two inputs, (N, 1, H, W) or a little larger, standard normal but at the map's border."""
-        own, near = F.pixel_shuffle(own, self.fold), F.pixel_shuffle(near, self.fold)
-        # The sum of all pixels' own is one draw for the map, and next to independent of each.
-        of_map = own.sum(dim=(2, 3), keepdim=True) / (own.shape[2] * own.shape[3]) ** 0.5
-        near = _NEAR_PX * mean_around(near, _NEAR_PX)
-        for_pixel, for_near, for_map = (share**0.5 for share in self.choice_noise)
-        return for_pixel * own + for_near * near + for_map * of_map
