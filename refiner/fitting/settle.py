@@ -1,8 +1,8 @@
 """Bring a hand to rest before a map: Levenberg-Marquardt on turn, place, angles and, where free, shape and skin.
 
-Besides the surface there are four soft things: a stiff wall at the limits of the joints, a pull of the angles to the
-middle of their range, which decides what the map does not show, the spread of human shapes about a given one, and how
-far skin stands out from the model's.
+Besides the surface there are five soft things: a stiff wall at the limits of the joints, parts that push each other
+apart where they overlap (`refiner.hand.collision`), a pull of the angles to the middle of their range, which decides
+what the map does not show, the spread of human shapes about a given one, and how far skin stands out from the model's.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from refiner.cholesky import solve_damped
 from refiner.fitting.equations import cut_drawn, misfit_mm, surface_equations
 from refiner.fitting.target import POINTS, Target
+from refiner.hand.collision import overlap_mm, pair_overlaps_mm
 from refiner.hand.limits import HandPrior, pose_limits, shape_covariance
 from refiner.hand.model import HandModel, load_hand, pose_hands
 from refiner.hand.skin import CONTROL_POINTS
@@ -28,6 +29,10 @@ SIGMA_MM = 4.0
 _STEP, _SKIN_STEP_MM = 1e-3, 1.0
 """Of the differences that stand for derivatives, rad or relative; the skin's are exact."""
 _WALL = np.deg2rad(1.0)
+_OVERLAP_MM = 1.0
+"""Deviation of how far two parts overlap beyond what flesh gives way."""
+_COST_OF_OVERLAP = 0.3
+"""Of a mm of the worst overlap, in mm of misfit, where one fit is chosen of several."""
 _PULL_DEG = (20.0, 15.0, *(40.0,) * 5, *(50.0, 25.0, 50.0, 50.0) * 4)
 _OVERSHOOT, _MOST_TURN = 0.05, 0.5
 _DAMPING, _PATIENCE = 1e-2, 6
@@ -47,6 +52,7 @@ class PlacedHand:
         wrist_mm: (3,).
         side: 0 right, 1 left.
         misfit_mm: See `refiner.fitting.equations.misfit_mm`; infinite before it is known.
+        overlap_mm: How far it cuts through itself (`refiner.hand.collision.overlap_mm`); above 0 it cannot be.
     """
 
     pose: Floats
@@ -54,6 +60,12 @@ class PlacedHand:
     wrist_mm: Floats
     side: int
     misfit_mm: float = np.inf
+    overlap_mm: float = 0.0
+
+    @property
+    def cost_mm(self) -> float:
+        """Give what fits of one map are chosen by."""
+        return self.misfit_mm + _COST_OF_OVERLAP * max(self.overlap_mm, 0.0)
 
 
 @cache
@@ -71,8 +83,9 @@ def draw(hand: PlacedHand, target: Target) -> NDArray[np.float32]:
 
 
 def measured(hand: PlacedHand, target: Target) -> PlacedHand:
-    """Give the hand with its misfit."""
-    return replace(hand, misfit_mm=float(misfit_mm(draw(hand, target), target.depth_mm)))
+    """Give the hand with its misfit and its overlap."""
+    overlap = overlap_mm(load_hand(), hand.pose[None], _shape_of(hand)[None])[0]
+    return replace(hand, misfit_mm=float(misfit_mm(draw(hand, target), target.depth_mm)), overlap_mm=float(overlap))
 
 
 def settle(
@@ -98,7 +111,7 @@ def settle(
             break
         moved = measured(_moved(moved, step), target)
         waited += 1
-        if moved.misfit_mm < best.misfit_mm - 1e-3:
+        if moved.cost_mm < best.cost_mm - 1e-3:
             best, waited = moved, 0
         elif waited >= _PATIENCE:
             break
@@ -152,7 +165,23 @@ def _equations(hand: PlacedHand, target: Target, width: int) -> tuple[Floats, Fl
     wall, pull = np.where(beyond != 0, _WALL**-2, 0.0), np.deg2rad(_PULL_DEG) ** -2
     normal[at, at] += wall + pull
     gradient[at] += wall * beyond + pull * (hand.pose[3:] - middle)
+    _push_apart(model, pose[: SHAPED - 5], shape[: SHAPED - 5, : SHAPED - MOVES], normal, gradient)
     return normal, gradient
+
+
+def _push_apart(model: HandModel, pose: Floats, shape: Floats, normal: Floats, gradient: Floats) -> None:
+    """Add the equations of parts that overlap: of a hand (row 0), and of what a step of each unknown makes of it."""
+    overlaps = pair_overlaps_mm(model, pose, shape)
+    bad = overlaps[0] > 0
+    rows = (overlaps[1:, bad] - overlaps[0, bad]) / (_STEP * _OVERLAP_MM)
+    part = slice(6, 6 + len(rows))
+    normal[part, part] += rows @ rows.T
+    gradient[part] += rows @ overlaps[0, bad] / _OVERLAP_MM
+
+
+def _shape_of(hand: PlacedHand) -> Floats:
+    """Give the shape (17,) without the skin."""
+    return hand.shape[: SHAPED - MOVES]
 
 
 def _step(

@@ -153,9 +153,9 @@ def _from_bank(
 ) -> list[PlacedHand]:  # fmt: skip
     def one(target: Target, centre_mm: Floats) -> PlacedHand:
         starts = [replace(hand, shape=shape) for hand in bank.starts(target, centre_mm, side, STARTS)]
-        tried = sorted((settle(hand, target, _FIRST) for hand in starts), key=lambda hand: hand.misfit_mm)[:KEPT]
+        tried = sorted((settle(hand, target, _FIRST) for hand in starts), key=lambda hand: hand.cost_mm)[:KEPT]
         more: dict[str, Any] = {"mean": shape, "tightness": TIGHTNESS} if free else {}
-        hand = min((settle(hand, target, _LAST, **more) for hand in tried), key=lambda hand: hand.misfit_mm)
+        hand = min((settle(hand, target, _LAST, **more) for hand in tried), key=lambda hand: hand.cost_mm)
         on_progress(1)
         return hand
 
@@ -165,7 +165,7 @@ def _from_bank(
 def _recurring(maps: Maps, hands: list[PlacedHand], n: int) -> list[PlacedHand]:
     """Give one hand, turned and placed as it is, in the poses of those of its sequence that fit best."""
     alike = [k for k in np.flatnonzero(maps.sequence == maps.sequence[n]) if k != n]
-    best = sorted(alike, key=lambda k: hands[k].misfit_mm)[:RECURRING]
+    best = sorted(alike, key=lambda k: hands[k].cost_mm)[:RECURRING]
     return [replace(hands[n], pose=np.concatenate([hands[n].pose[:3], hands[k].pose[3:]])) for k in best]
 
 
@@ -182,5 +182,5 @@ def _neighbours(maps: Maps, hands: list[PlacedHand], n: int) -> list[PlacedHand]
 def _best(hand: PlacedHand, tries: list[PlacedHand], target: Target, shape: Floats) -> PlacedHand:
     if not tries:
         return hand
-    tried = min((settle(start, target, _FIRST, shape, TIGHTNESS) for start in tries), key=lambda one: one.misfit_mm)
-    return min(hand, settle(tried, target, _LAST, shape, TIGHTNESS), key=lambda one: one.misfit_mm)
+    tried = min((settle(start, target, _FIRST, shape, TIGHTNESS) for start in tries), key=lambda one: one.cost_mm)
+    return min(hand, settle(tried, target, _LAST, shape, TIGHTNESS), key=lambda one: one.cost_mm)

@@ -15,6 +15,8 @@ ALLOWED_DIGITS_MM = 3.0
 """Overlap allowed between two digits: pads give some 2 mm each when pressed, and radii are means over the outline."""
 ALLOWED_PALM_MM = 4.0
 """Overlap allowed between a digit and the palm, whose hollow the capsules do not have."""
+PAIRS = 10 * (3 * 3 - 1) + 5 * 2 * 4
+"""Pairs of parts: of two digits' bones but their first, and of each digit's outer bones and the palm."""
 
 
 @numba.njit(nogil=True, cache=True)
@@ -47,9 +49,9 @@ def segment_gap(a, b, ra, rb, c, d, rc, rd):
 
 
 @numba.njit(nogil=True, cache=True)
-def hand_overlap(joints, radius, palm, palm_radius, allowed_digits, allowed_palm):
-    """Largest overlap in mm beyond what is allowed, of one hand given by its posed joints (21, 3); <= 0 is free."""
-    worst = -1e9
+def pair_overlaps(joints, radius, palm, palm_radius, allowed_digits, allowed_palm, out):
+    """Write the overlap (PAIRS,) in mm of every pair beyond its allowance, of a hand given by its joints (21, 3)."""
+    at = 0
     for first in range(5):
         for second in range(first + 1, 5):
             for i in range(3):
@@ -64,7 +66,8 @@ def hand_overlap(joints, radius, palm, palm_radius, allowed_digits, allowed_palm
                         joints[a], joints[a + 1], radius[a], radius[a + 1],
                         joints[c], joints[c + 1], radius[c], radius[c + 1],
                     )  # fmt: skip
-                    worst = max(worst, -gap - allowed_digits)
+                    out[at] = -gap - allowed_digits
+                    at += 1
     for digit in range(5):
         for i in range(1, 3):
             a = 1 + 4 * digit + i
@@ -73,8 +76,8 @@ def hand_overlap(joints, radius, palm, palm_radius, allowed_digits, allowed_palm
                     joints[a], joints[a + 1], radius[a], radius[a + 1],
                     palm[2 * k], palm[2 * k + 1], palm_radius[2 * k], palm_radius[2 * k + 1],
                 )  # fmt: skip
-                worst = max(worst, -gap - allowed_palm)
-    return worst
+                out[at] = -gap - allowed_palm
+                at += 1
 
 
 @numba.njit(nogil=True, cache=True)
@@ -113,11 +116,11 @@ def _overlaps(
         move_bones(flat, rest, rest_axis, flat_frame, bones, joints)
         allowed = max(allowed_digits, crowding(joints, shaped_radius) + 0.5)
         move_bones(pose[n, 3:], rest, rest_axis, flat_frame, bones, joints)
-        out[n] = hand_overlap(joints, shaped_radius, shaped_palm, shaped_palm_radius, allowed, allowed_palm)
+        pair_overlaps(joints, shaped_radius, shaped_palm, shaped_palm_radius, allowed, allowed_palm, out[n])
 
 
-def overlap_mm(model: HandModel, pose: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Measure how far hands cut through themselves.
+def pair_overlaps_mm(model: HandModel, pose: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Measure how far each pair of a hand's parts overlaps.
 
     Args:
         model: The hand.
@@ -125,9 +128,9 @@ def overlap_mm(model: HandModel, pose: np.ndarray, shape: np.ndarray) -> np.ndar
         shape: (N, S).
 
     Returns:
-        (N,) mm by which the worst pair of parts overlaps beyond its allowance; above 0 the pose is impossible.
+        (N, PAIRS) mm beyond each pair's allowance; above 0 the pose is impossible.
     """
-    out = np.empty(len(pose))
+    out = np.empty((len(pose), PAIRS))
     _overlaps(
         np.ascontiguousarray(pose, dtype=np.float64), np.ascontiguousarray(shape, dtype=np.float64),
         model.rest_joints, model.joint_directions, model.rest_axis, model.flat_frame,
@@ -136,3 +139,8 @@ def overlap_mm(model: HandModel, pose: np.ndarray, shape: np.ndarray) -> np.ndar
         model.direction_palm_radius_mm, ALLOWED_DIGITS_MM, ALLOWED_PALM_MM, out,
     )  # fmt: skip
     return out
+
+
+def overlap_mm(model: HandModel, pose: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Measure how far hands cut through themselves: (N,) mm, of the worst of `pair_overlaps_mm`."""
+    return pair_overlaps_mm(model, pose, shape).max(axis=1)

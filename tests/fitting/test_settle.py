@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from refiner.fitting.settle import PlacedHand, draw, measured, reduced_equations, settle
+from refiner.fitting.settle import PlacedHand, _push_apart, draw, measured, reduced_equations, settle
 from refiner.fitting.target import target_of
+from refiner.hand.collision import pair_overlaps_mm
 from refiner.hand.limits import HandPrior, sample_hands
 from refiner.hand.model import load_hand
 
@@ -66,6 +67,49 @@ def test_free_skin_is_drawn_up_to_the_map():
     assert draped.misfit_mm < 0.7 * shaped.misfit_mm < before.misfit_mm
     stiff = settle(hand, target, 8, hand.shape, 0.3, skin_mm=0.05)
     assert np.abs(stiff.shape[17:]).max() < 0.5 < np.abs(draped.shape[17:]).max()
+
+
+def crossed(hand):
+    """Turn index and middle finger through each other."""
+    names, pose = load_hand().pose_names, hand.pose.copy()
+    pose[names.index("index_mcp_abduction")], pose[names.index("middle_mcp_abduction")] = -0.25, 0.25
+    return replace(hand, pose=pose)
+
+
+def test_fingers_push_each_other_apart_even_where_a_map_shows_them_crossed():
+    hand = crossed(hand_of(3))
+    target = target_for(hand)
+    before, found = measured(hand, target), settle(hand, target, 20)
+    assert before.misfit_mm == 0
+    assert before.overlap_mm > 4
+    assert before.cost_mm == pytest.approx(0.3 * before.overlap_mm)
+    assert found.overlap_mm < before.overlap_mm / 4
+    assert found.cost_mm < before.cost_mm
+    free = measured(hand_of(3), target)
+    assert free.overlap_mm <= 0
+    assert free.cost_mm == free.misfit_mm
+
+
+def test_the_equations_of_overlap_descend_on_its_square():
+    hand, model = crossed(hand_of(3)), load_hand()
+    normal, gradient = np.zeros((46, 46)), np.zeros(46)
+    step = 1e-3 * np.eye(40)
+    _push_apart(model, np.vstack([hand.pose, hand.pose + np.pad(step[:, :23], ((0, 0), (3, 0)))]),
+                np.vstack([hand.shape, hand.shape + step[:, 23:]]), normal, gradient)  # fmt: skip
+
+    def cost(change):
+        overlaps = pair_overlaps_mm(
+            model, (hand.pose + np.pad(change[:23], (3, 0)))[None], (hand.shape + change[23:])[None]
+        )
+        return np.square(overlaps.clip(min=0)).sum() / 2
+
+    way = np.random.default_rng(0).normal(size=40)
+    slope = (cost(1e-4 * way) - cost(-1e-4 * way)) / 2e-4
+    assert slope == pytest.approx(gradient[6:] @ way, rel=0.05)
+    assert not gradient[:6].any()
+    assert np.linalg.eigvalsh(normal).min() > -1e-6 * np.abs(normal).max()
+    before = cost(np.zeros(40))
+    assert cost(-np.linalg.solve(normal[6:, 6:] + 100 * np.eye(40), gradient[6:])) < 0.5 * before
 
 
 def test_the_reduced_equations_point_to_the_shape():

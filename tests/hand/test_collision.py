@@ -4,7 +4,7 @@ from hand_poses import make_pose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refiner.hand.collision import overlap_mm, segment_gap
+from refiner.hand.collision import PAIRS, overlap_mm, pair_overlaps_mm, segment_gap
 
 NONE = np.zeros((1, 17))
 coordinates = st.lists(st.floats(-50.0, 50.0), min_size=12, max_size=12).map(lambda v: np.array(v).reshape(4, 3))
@@ -65,6 +65,15 @@ def test_touching_pinch_is_free_and_a_deeper_one_is_not(model):
 
 def test_crossed_fingers_are_refused(model):
     assert overlap(model, index_mcp_abduction=-15, middle_mcp_abduction=15) > 3.0
+
+
+def test_pairs_are_told_apart(model):
+    """Index against middle finger is the fifth of the ten pairs of digits, eight pairs of bones each."""
+    pose = np.array([make_pose(index_mcp_abduction=-15, middle_mcp_abduction=15), make_pose()])
+    overlaps = pair_overlaps_mm(model, pose, np.repeat(NONE, 2, axis=0))
+    assert overlaps.shape == (2, PAIRS)
+    assert {pair // 8 for pair in np.flatnonzero(overlaps[0] > 0)} == {4}
+    np.testing.assert_array_equal(overlaps.max(axis=1), overlap_mm(model, pose, np.repeat(NONE, 2, axis=0)))
 
 
 def test_thumb_through_a_finger_is_refused(model):
