@@ -68,8 +68,9 @@ def tell_apart(
 ) -> Verdict:
     """Train a classifier on two sets and test it.
 
-    A fifth of the training maps decides when to stop: after four epochs without a better loss, the first sixteen
-    apart, the best weights are taken. Both sets weigh the same, whatever their numbers.
+    A fifth of the training maps decides when to stop: after four epochs in which no more of it is named rightly, the
+    first sixteen apart, the best weights are taken. Not its loss: of few maps a network grows too sure of itself before
+    it has learnt what tells them apart. Both sets weigh the same, whatever their numbers.
 
     Args:
         train: Pictures of the first and of the second set.
@@ -90,20 +91,19 @@ def tell_apart(
         torch.manual_seed(seed)
         network = _network(fitting[0].shape[1])
     optimizer = torch.optim.Adam(network.parameters(), lr=_RATE, weight_decay=1e-4)
-    best, best_weights, best_epoch, epoch = np.inf, network.state_dict(), 0, 0
+    best, best_weights, best_epoch, epoch = -np.inf, network.state_dict(), 0, 0
     while epoch < min(max(_FEWEST_EPOCHS, best_epoch + _PATIENCE), most_epochs):
         epoch += 1
         _fit(network, optimizer, fitting, rng)
-        loss = sum(_loss(network, pictures, first).item() for pictures, first in zip(checking, (1.0, 0.0), strict=True))
-        if loss < best - 1e-3:
-            best, best_epoch = loss, epoch
+        accuracy = np.mean([part.mean() for part in _right(network, checking)[0]])
+        if accuracy > best + 1e-3:
+            best, best_epoch = accuracy, epoch
             best_weights = {name: weights.clone() for name, weights in network.state_dict().items()}
     network.load_state_dict(best_weights)
-    scores = tuple(_scores(network, torch.from_numpy(sample.pictures)) for sample in test)
-    right = [scores[0] > 0, scores[1] <= 0]
+    right, scores = _right(network, [torch.from_numpy(sample.pictures) for sample in test])
     accuracy = float(np.mean([part.mean() for part in right]))
     interval = _interval(right, [sample.owners for sample in test], rng)
-    return Verdict(accuracy, interval, (len(right[0]), len(right[1])), epoch, scores)  # pyright: ignore[reportArgumentType]
+    return Verdict(accuracy, interval, (len(right[0]), len(right[1])), epoch, scores)
 
 
 class _WithSlopes(nn.Module):
@@ -153,6 +153,14 @@ def _loss(network: nn.Module, pictures: Tensor, first: float) -> Tensor:
 def _scores(network: nn.Module, pictures: Tensor) -> NDArray[np.float64]:
     with torch.inference_mode():
         return torch.cat([network(part)[:, 0] for part in pictures.split(1024)]).double().numpy()
+
+
+def _right(
+    network: nn.Module, sets: list[Tensor]
+) -> tuple[list[NDArray[np.bool_]], tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Say which pictures of the first and the second set are named rightly; and their scores."""
+    first, second = (_scores(network, pictures) for pictures in sets)
+    return [first > 0, second <= 0], (first, second)
 
 
 def _hold_out(sample: Sample, rng: np.random.Generator) -> NDArray[np.bool_]:
