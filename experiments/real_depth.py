@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--poses", help="a set whose hands are rendered: an annotated part of the recording")
     parser.add_argument("--fit", action="store_true", help="render the hands that `refiner fit` finds in the recording")
     parser.add_argument("--fit-bank", type=int, default=20000, help="see `refiner fit --bank`")
+    parser.add_argument("--window-px", type=int, default=1, help="of the camera, see `refiner fit --window-px`")
     parser.add_argument("--maps", type=int, default=6000)
     parser.add_argument("--updates", type=int, default=4000)
     parser.add_argument("--recipe", nargs="+", default=["simgan/fast.yaml"], help="files for `refiner train --config`")
@@ -98,16 +99,16 @@ def main() -> None:
     for store in (seen, unseen):
         words = ["prepare", str(out / "frames" / store.stem), str(store), "--size", "64", "--hand", options.hand]
         unless_whole(store, words + (["--camera", options.camera] if options.camera else []))
-    learnt = synthetic
+    learnt, window = synthetic, ["--window-px", str(options.window_px)]
     if options.fit:
         learnt = out / "synthetic_seen.zarr"
         for real, render in ((seen, learnt), (unseen, synthetic)):
             poses = out / f"{real.stem}_fitted.zarr"
             unless_whole(poses, ["fit", str(real), str(poses), "--hand", options.hand,
-                                 "--bank", str(options.fit_bank)])  # fmt: skip
-            unless_whole(render, ["render", str(render), "--poses", str(poses)])
+                                 "--bank", str(options.fit_bank), *window])  # fmt: skip
+            unless_whole(render, ["render", str(render), "--poses", str(poses), *window])
     else:
-        words = ["render", str(synthetic), "--count", str(options.maps), "--size", "64", "--like", str(seen)]
+        words = ["render", str(synthetic), "--count", str(options.maps), "--size", "64", "--like", str(seen), *window]
         words += ["--scene", options.scene] if options.scene else []
         unless_whole(synthetic, words + (["--poses", options.poses] if options.poses else []))
     checkpoint = out / "version_0/checkpoints/last.ckpt"

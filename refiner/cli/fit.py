@@ -11,6 +11,7 @@ def fit(
     *,
     hand: str | None = None,
     scene: str | None = None,
+    window_px: int = 1,
     skin_mm: float = 0.0,
     bank: int = 20000,
     seed: int = 0,
@@ -32,6 +33,9 @@ def fit(
         hand: right or left; where nothing is given both are tried on some maps.
         scene: A YAML file of how hands are turned and what they do, for the renders where fits begin; by default
             hands are seen from all sides.
+        window_px: Side of the windows that the camera matches, in pixels of the maps: 3 for a first Kinect and maps of
+            64 px. Slits between fingers that are narrower are closed in it, and in the hands that are laid on its maps;
+            give `refiner render` the same. 1 for cameras that measure each pixel.
         skin_mm: Deviation of how far skin may stand out from the model's, in each map of its own; 4 lays it on the
             readings, 0 leaves it there, since maps refined from such renders were told from a camera's more easily.
         bank: Renders where fits begin.
@@ -62,6 +66,8 @@ def fit(
         raise UsageError(f"Found --bank {bank} --seed {seed}, wanted 100 renders or more, and a seed >= 0.")
     if not 0 <= skin_mm <= 20:
         raise UsageError(f"Found --skin-mm {skin_mm:g}, wanted 0 to 20 mm; 4 suits a hand.")
+    if window_px < 1 or window_px % 2 == 0:
+        raise UsageError(f"Found --window-px {window_px}, wanted an odd number: 1, or 3 for a first Kinect at 64 px.")
     store, target = DepthStore(src), Path(out)
     require_apart(target, "the set", store.path)
     require_writable(target, overwrite)
@@ -74,28 +80,31 @@ def fit(
         views=views, prior=prior,
     )  # fmt: skip
     words = ["refiner", "fit", src, out]
-    for name, value in {"hand": hand, "scene": scene, "skin-mm": skin_mm, "bank": bank, "seed": seed}.items():
+    given = {
+        "hand": hand, "scene": scene, "window-px": window_px, "skin-mm": skin_mm, "bank": bank, "seed": seed,
+    }  # fmt: skip
+    for name, value in given.items():
         words += [] if value is None else [f"--{name}", str(value)]
     with Progress(bank, "renders to begin with") as progress:
         starts = make_bank(settings, bank, seed, progress.update)
     side = {"right": 0, "left": 1}.get(hand or "")
     if side is None:
-        misfits = side_misfits(store, starts)
+        misfits = side_misfits(store, starts, window_px)
         side = int(misfits[1] < misfits[0])
         _say(
             f"right hands fit to {misfits[0]:.1f} mm, left ones to {misfits[1]:.1f} mm: {('right', 'left')[side]} it is"
         )
     with Progress(SHAPE_STEPS, "steps to the shape of the hand") as progress:
-        shape = shared_shape(store, starts, side, progress.update)
+        shape = shared_shape(store, starts, side, window_px, progress.update)
     configuration: dict[str, Any] = {
         "camera": store.provenance.get("configuration", {}).get("camera"),
         "focal_px": store.provenance.get("configuration", {}).get("focal_px"),
-        "hand": ("right", "left")[side], "scene": scene, "skin_mm": skin_mm, "bank": bank,
-        "shape": shape.round(4).tolist(),
+        "hand": ("right", "left")[side], "scene": scene, "window_px": window_px, "skin_mm": skin_mm,
+        "bank": bank,        "shape": shape.round(4).tolist(),
     }  # fmt: skip
     record = provenance(shlex.join(words), configuration, seed, [store.path])
     with Progress(len(store), "maps") as progress:
-        misfit_mm = write_fitted(store, target, starts, side, shape, record, skin_mm=skin_mm,
+        misfit_mm = write_fitted(store, target, starts, side, shape, record, skin_mm=skin_mm, window_px=window_px,
                                  overwrite=overwrite, on_progress=progress.update)  # fmt: skip
     low, middle, high = np.nanquantile(misfit_mm, (0.1, 0.5, 0.9))
     print(

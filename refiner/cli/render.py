@@ -25,6 +25,7 @@ def render(
     hand: str | None = None,
     scene: str | None = None,
     shadow: str = "left",
+    window_px: int = 1,
     workers: int | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -53,6 +54,8 @@ def render(
             are seen from all sides.
         shadow: Side on which --sensor structured-light casts shadows, left or right. Sets that were recorded mirrored
             show them on the right.
+        window_px: Side of the windows that the camera matches, in pixels of the maps: slits between fingers that are
+            narrower are closed. What `refiner fit` was given; 1 for cameras that measure each pixel.
         workers: Threads; as many as there are cores to use.
         overwrite: Replace OUT where it exists.
     """
@@ -75,7 +78,7 @@ def render(
     given = {
         "count": count, "seed": seed or None, "size": size, "sensor": sensor, "like": like, "poses": poses,
         "camera": camera, "distance-mm": distance_mm, "cube-mm": cube_mm, "hand": hand, "scene": scene,
-        "shadow": None if shadow == "left" else shadow,
+        "shadow": None if shadow == "left" else shadow, "window-px": None if window_px == 1 else window_px,
     }  # fmt: skip
     words = ["refiner", "render", out]
     for name, value in given.items():
@@ -87,6 +90,8 @@ def render(
             f"Found --seed {seed} --count {count} --size {size} --workers {workers}, wanted a seed >= 0, a count >= 1, "
             "a size >= 8 and workers >= 1."
         )
+    if window_px < 1 or window_px % 2 == 0:
+        raise UsageError(f"Found --window-px {window_px}, wanted an odd number: 1, or 3 for a first Kinect at 64 px.")
     if cube_mm is not None and not 0 < cube_mm <= 2000:
         raise UsageError(f"Found --cube-mm {cube_mm:g}, wanted a side > 0 and at most 2000 mm; a hand fits in 260.")
     real = DepthStore(like) if like is not None else None
@@ -127,6 +132,7 @@ def render(
         views=views,
         prior=prior,
         poses=solved,
+        window_px=window_px,
     )
     if shadow == "right" and isinstance(settings.sensor, StructuredLight):
         settings = replace(settings, sensor=replace(settings.sensor, projector_mm=-settings.sensor.projector_mm))
@@ -144,6 +150,7 @@ def render(
             "sensor": describe_sensor(settings.sensor) if settings.sensor is not None else None,
             "views": asdict(settings.views),
             "prior": asdict(settings.prior),
+            "window_px": window_px,
         },
         seed,
         [Path(path) for path in (like, poses) if path is not None],

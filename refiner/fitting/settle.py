@@ -21,6 +21,7 @@ from refiner.hand.model import HandModel, load_hand, pose_hands
 from refiner.hand.skin import CONTROL_POINTS
 from refiner.render.raster import rasterize
 from refiner.render.view import longer_arm
+from refiner.render.window import close_slits
 
 Floats = NDArray[np.float64]
 
@@ -76,7 +77,7 @@ def shape_precision() -> Floats:
 
 
 def draw(hand: PlacedHand, target: Target) -> NDArray[np.float32]:
-    """Draw the depth of a hand on the map's pixels, (H, W) mm, cut as the map is."""
+    """Draw the depth of a hand on the map's pixels, (H, W) mm, cut as the map is; slits are closed as by its camera."""
     model = load_hand()
     vertices, _ = pose_hands(model, hand.pose[None], hand.shape[None], np.array([hand.side]))
     return _drawn(model, vertices[0].astype(np.float64), hand, target)
@@ -133,6 +134,7 @@ def reduced_equations(hand: PlacedHand, target: Target) -> tuple[Floats, Floats]
 def _drawn(model: HandModel, vertices: Floats, hand: PlacedHand, target: Target) -> NDArray[np.float32]:
     placed = longer_arm(vertices) + hand.wrist_mm
     drawn = rasterize(placed, model.triangles_of(hand.side), target.camera, target.depth_mm.shape, closed=True)
+    drawn = close_slits(drawn, target.window_px)
     cut_drawn(drawn, target.seen, target.near_mm, target.far_mm)
     return drawn
 

@@ -27,6 +27,7 @@ class Target:
         far_mm: Depth of its back.
         points_mm: (n, 3), readings in the camera frame.
         points_px: (n, 2), their columns and rows.
+        window_px: See `refiner.render.window.close_slits`.
     """
 
     depth_mm: NDArray[np.float32]
@@ -37,6 +38,7 @@ class Target:
     far_mm: float
     points_mm: NDArray[np.float64]
     points_px: NDArray[np.float64]
+    window_px: int = 1
 
 
 def target_of(
@@ -46,6 +48,7 @@ def target_of(
     cube_mm: float,
     image_px: ArrayLike | None = None,
     points: int = POINTS,
+    window_px: int = 1,
 ) -> Target | None:
     """Prepare a map; none where it has no reading.
 
@@ -56,6 +59,7 @@ def target_of(
         cube_mm: Side of the cube.
         image_px: See `refiner.geometry.crop.seen_pixels`.
         points: Readings that are looked at, at most, evenly spread.
+        window_px: Of the camera: slits that are narrower are closed in the hands that are laid on the map, too.
     """
     mask = depth_mm > 0
     rows, columns = np.nonzero(mask)
@@ -83,4 +87,5 @@ def target_of(
         z + cube_mm / 2,
         unproject(points_px, depth_mm[rows[chosen], columns[chosen]], np.asarray(camera)),
         points_px,
+        window_px,
     )

@@ -8,6 +8,7 @@ when its pose is found, its skin too, since flesh is bent and pressed.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,26 +48,28 @@ class Maps:
     sequence: NDArray[np.int64]
 
 
-def maps_of(rows: Mapping[str, NDArray[Any]], unit_mm: float) -> Maps:
+def maps_of(rows: Mapping[str, NDArray[Any]], unit_mm: float, window_px: int = 1) -> Maps:
     """Prepare maps.
 
     Args:
         rows: Arrays of n items by name, as in the store; `image_px` and `sequence` may be missing.
         unit_mm: Of `depth`.
+        window_px: Of the camera, see `refiner.render.window`.
     """
     depth_mm, centre_mm = to_mm(rows["depth"], unit_mm), rows["centre_mm"].astype(np.float64)
     count = len(depth_mm)
     targets = map_frames(
-        target_of, depth_mm, rows["camera"].astype(np.float64), centre_mm, rows["cube_mm"].astype(np.float64),
-        rows.get("image_px", [None] * count),
+        partial(target_of, window_px=window_px), depth_mm, rows["camera"].astype(np.float64), centre_mm,
+        rows["cube_mm"].astype(np.float64), rows.get("image_px", [None] * count),
     )  # fmt: skip
     return Maps(targets, centre_mm, np.asarray(rows.get("sequence", np.arange(count)), dtype=np.int64))
 
 
-def _take(store: DepthStore, items: NDArray[np.int64]) -> Maps:
+def _take(store: DepthStore, items: NDArray[np.int64], window_px: int) -> Maps:
     """Prepare single maps, and none without readings."""
     names = [*REQUIRED, *(name for name in ("image_px", "sequence") if name in store)]
-    some = _known(maps_of({name: read_items(store, name, items) for name in names}, store.depth_unit_mm))[0]
+    rows = {name: read_items(store, name, items) for name in names}
+    some = _known(maps_of(rows, store.depth_unit_mm, window_px))[0]
     if not some.targets:
         raise StoreError(f"{store.path}: none of {len(items)} maps has a reading. Prepare the recording again.")
     return some
@@ -78,9 +81,9 @@ def _known(maps: Maps) -> tuple[Maps, list[int]]:
     return Maps([maps.targets[k] for k in known], maps.centre_mm[known], maps.sequence[known]), known
 
 
-def side_misfits(store: DepthStore, bank: Bank) -> tuple[float, float]:
+def side_misfits(store: DepthStore, bank: Bank, window_px: int = 1) -> tuple[float, float]:
     """Fit right and left hands to some maps, and give the median misfit of either in mm."""
-    maps = _take(store, spread_items(len(store), SIDE_MAPS))
+    maps = _take(store, spread_items(len(store), SIDE_MAPS), window_px)
     mean = np.zeros(len(shape_precision()))
     return tuple(  # pyright: ignore[reportReturnType]
         float(np.median([hand.misfit_mm for hand in _from_bank(maps, bank, side, mean, free=False)])) for side in (0, 1)
@@ -88,17 +91,19 @@ def side_misfits(store: DepthStore, bank: Bank) -> tuple[float, float]:
 
 
 def shared_shape(
-    store: DepthStore, bank: Bank, side: int, on_progress: Callable[[int], None] = lambda _done: None
-) -> Floats:
+    store: DepthStore, bank: Bank, side: int, window_px: int = 1,
+    on_progress: Callable[[int], None] = lambda _done: None,
+) -> Floats:  # fmt: skip
     """Find the one shape (17,) of all hands of a set.
 
     Args:
         store: The set.
         bank: Where fits begin.
         side: 0 right, 1 left.
+        window_px: Of the camera, see `refiner.render.window`.
         on_progress: Called with 1 after each of `SHAPE_STEPS` steps.
     """
-    maps = _take(store, spread_items(len(store), _SHAPE_MAPS))
+    maps = _take(store, spread_items(len(store), _SHAPE_MAPS), window_px)
     precision = shape_precision()
     shape = np.zeros(len(precision))
     hands = _from_bank(maps, bank, side, shape, free=False)

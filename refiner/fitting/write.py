@@ -30,6 +30,7 @@ def write_fitted(
     provenance: Mapping[str, Any],
     *,
     skin_mm: float = 0.0,
+    window_px: int = 1,
     overwrite: bool = False,
     chunk_items: int = CHUNK_ITEMS,
     on_progress: Callable[[int], None] = lambda _done: None,
@@ -44,6 +45,7 @@ def write_fitted(
         shape: (17,), the shared shape.
         provenance: See `refiner.datasets.store_writer.provenance`.
         skin_mm: See `refiner.fitting.whole_set.fit_maps`; where > 0 the shapes written are (113,).
+        window_px: Of the camera, see `refiner.render.window`.
         overwrite: Remove what lies at `out`.
         chunk_items: Maps in a chunk; neighbours help each other within one.
         on_progress: Called with the number of maps that are done since the last call.
@@ -66,7 +68,8 @@ def write_fitted(
     on_progress(len(store) - sum(stop - start for start, stop in missing))
     for start, stop in missing:
         rows: dict[str, Any] = {name: store.read(name, start, stop) for name in ("depth", *copied)}
-        hands = fit_maps(maps_of(rows, store.depth_unit_mm), bank, side, shape, skin_mm, on_progress)
+        maps = maps_of(rows, store.depth_unit_mm, window_px)
+        hands = fit_maps(maps, bank, side, shape, skin_mm, on_progress)
         if "source" in copied:
             rows["source"] = rows["source"].tolist()
         writer.write(start, rows | _hand_rows(hands, side, numbers, rows, store.depth_unit_mm))

@@ -25,6 +25,7 @@ from refiner.hand.skeleton import HAND21
 from refiner.render.settings import CLEAN_UNIT_MM, RenderSettings
 from refiner.render.view import View, draw_view, given_view
 from refiner.render.visibility import visible_joints
+from refiner.render.window import close_slits
 
 
 def generate(
@@ -167,6 +168,7 @@ def _source(settings: RenderSettings, seed: int, item: int) -> str:
 def _cut(settings: RenderSettings, model: HandModel, view: View, rows: dict[str, Any], n: int) -> None:
     """Crop a view and write it with its labels to row n."""
     seen, camera = crop_cube(view.seen_mm, view.camera, view.centre_mm, view.cube_mm, settings.size)
+    seen = close_slits(seen, settings.window_px)
     beyond = None if view.image is None else ~seen_pixels(view.image * settings.size - 0.5, settings.size)
     if beyond is not None:
         seen[beyond] = 0.0

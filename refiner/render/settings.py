@@ -53,6 +53,7 @@ class RenderSettings:
         prior: What hands are drawn.
         poses: Hands to render instead. The first M items show them as they stand, at their place and in their cube;
             later rounds show them anew from drawn views and places.
+        window_px: See `refiner.render.window`, in pixels of the crops.
     """
 
     camera: ImageCamera = CAMERAS["kinect1"]
@@ -62,6 +63,7 @@ class RenderSettings:
     views: Viewpoints = field(default_factory=Viewpoints)
     prior: HandPrior = field(default_factory=HandPrior)
     poses: GivenPoses | None = None
+    window_px: int = 1
 
     @property
     def depth_unit_mm(self) -> float:

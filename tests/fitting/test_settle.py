@@ -10,6 +10,7 @@ from refiner.fitting.target import target_of
 from refiner.hand.collision import pair_overlaps_mm
 from refiner.hand.limits import HandPrior, sample_hands
 from refiner.hand.model import load_hand
+from refiner.render.window import close_slits
 
 CENTRE, CUBE = np.array([0.0, 0.0, 700.0]), 260.0
 CAMERA = np.array([172.3, 172.3, 31.5, 31.5])  # of a crop: 64 px * 700 / 260
@@ -129,6 +130,17 @@ def test_what_the_image_does_not_show_is_not_asked_for():
     drawn = draw(hand, target)
     assert drawn[:41].any()
     assert not drawn[41:].any()
+
+
+def test_slits_are_closed_in_hands_as_in_the_maps_of_their_camera():
+    """A slit of two pixels between fingers is closed by a window of three, in the map and in the hand that is drawn."""
+    hand = hand_of(1)
+    target = target_for(hand, window_px=3)
+    open_mm, closed_mm = draw(hand, replace(target, window_px=1)), draw(hand, target)
+    np.testing.assert_array_equal(closed_mm, close_slits(open_mm, 3))
+    assert (closed_mm != open_mm).sum() > 5
+    camera = replace(target, depth_mm=closed_mm)
+    assert measured(hand, camera).misfit_mm == 0 < measured(hand, replace(camera, window_px=1)).misfit_mm
 
 
 def test_a_map_without_readings_has_no_target():

@@ -11,6 +11,7 @@ from refiner.hand.model import load_hand
 from refiner.render.generate import render_hands
 from refiner.render.settings import RenderSettings
 from refiner.render.sources import poses_from
+from refiner.render.window import close_slits
 
 
 def run(capsys, *words):
@@ -104,6 +105,16 @@ def test_poses_show_the_same_hands_in_the_same_crops(tmp_path, capsys):
     assert b.read("source")[3] == "render seed=0 item=3 of a.zarr item 3"
 
 
+def test_a_camera_that_matches_windows_sees_no_slits(tmp_path, capsys):
+    for name, words in (("a", ()), ("b", ("--window-px", 3))):
+        assert run(capsys, tmp_path / f"{name}.zarr", "--count", 6, "--size", 48, *words)[0] == 0
+    a, b = DepthStore(tmp_path / "a.zarr"), DepthStore(tmp_path / "b.zarr")
+    one, two = to_mm(a.read("depth"), 0.1), to_mm(b.read("depth"), 0.1)
+    np.testing.assert_array_equal(two, [close_slits(map_, 3) for map_ in one])
+    assert (one != two).any(axis=(1, 2)).sum() >= 3
+    np.testing.assert_array_equal(a.read("joints_mm"), b.read("joints_mm"))
+
+
 def test_more_maps_than_poses_show_them_from_new_views(tmp_path, capsys):
     run(capsys, tmp_path / "a.zarr", "--count", 2, "--size", 32)
     assert run(capsys, tmp_path / "b.zarr", "--poses", tmp_path / "a.zarr", "--count", 4)[0] == 0
@@ -129,6 +140,7 @@ def test_poses_need_poses(tmp_path, real, capsys):
         (("--seed", "-1"), "--seed -1"),
         (("--hand", "middle"), "middle"),
         (("--cube-mm", "-5"), "-5"),
+        (("--window-px", "4"), "4"),
         (("--like", "nowhere.zarr"), "nowhere.zarr"),
     ],
 )
