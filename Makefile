@@ -15,7 +15,7 @@ demo: $(READY)
 	$(BIN)/python -m experiments.demo --out $(DEMO) $(if $(REAL),--real $(REAL)) $(if $(CAMERA),--camera $(CAMERA))
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
