@@ -29,9 +29,6 @@ from refiner.nets.sampling import at_camera_pixels, average_over_footprint, roun
 _LEAK = 0.2
 """Negative slope of the residual refiner: with ReLU every unit of the last block died within 1,000 updates."""
 
-_FIELD_PX = 5
-"""Side of the filter that makes noise of depth alike at neighbours."""
-
 _DIMMEST = 2.0
 """Noise of depth grows no more beyond this dimness, in octaves: there is hardly a reading left."""
 
@@ -122,6 +119,7 @@ class ResidualRefiner(nn.Module):
         camera_px: int = 1,
         step_mm: float = 0.0,
         rim_shift: float = 0.0,
+        field_px: int = 5,
     ) -> None:
         """Build the network.
 
@@ -157,9 +155,12 @@ class ResidualRefiner(nn.Module):
                 pixels show means of several steps.
             rim_shift: Greatest further change of depth at an outline, in half cubes; half of it a pixel farther in.
                 Time of flight mixes hand and background there, so that rims fly away by some tens of millimetres.
+            field_px: Side of the filter that makes noise of depth alike at neighbours, in the camera's pixels, odd. It
+                begins as a mean that leaves out the outermost: 11 is a first Kinect's window of 9.
 
         Raises:
-            ValueError: The shares are negative or do not add up to 1; camera_px is even, or steps come without it.
+            ValueError: The shares are negative or do not add up to 1; field_px or camera_px is even; steps come without
+                camera_px.
         """
         super().__init__()
         given = locals()
@@ -167,6 +168,8 @@ class ResidualRefiner(nn.Module):
         self.settings["choice_noise"] = list(choice_noise)
         if min(choice_noise) < 0 or abs(sum(choice_noise) - 1) > 1e-6:
             raise ValueError(f"Found choice_noise {choice_noise}, wanted three shares >= 0 that add up to 1.")
+        if field_px < 3 or field_px % 2 == 0:
+            raise ValueError(f"Found field_px {field_px}, wanted an odd number from 3 on.")
         if camera_px < 1 or camera_px % 2 == 0 or (step_mm > 0 and camera_px == 1) or (camera_px > 1 and not noise):
             raise ValueError(
                 f"Found camera_px {camera_px}, step_mm {step_mm} and noise {noise}, wanted an odd camera_px, beyond 1 "
@@ -195,10 +198,10 @@ class ResidualRefiner(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # pyright: ignore[reportArgumentType]
         if noise:
-            self.field = nn.Conv2d(1, 1, _FIELD_PX, padding=_FIELD_PX // 2, bias=False)
+            self.field = nn.Conv2d(1, 1, field_px, padding=field_px // 2, bias=False)
             nn.init.zeros_(self.field.weight)
             with torch.no_grad():
-                self.field.weight[..., 1:-1, 1:-1] = 1 / 3  # the mean of 3 x 3, at unit variance
+                self.field.weight[..., 1:-1, 1:-1] = 1 / (field_px - 2)  # a mean, at unit variance
         # Convolutions of few channels are about a quarter faster on a CPU with the channels innermost.
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 

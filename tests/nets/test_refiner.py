@@ -114,6 +114,20 @@ def test_noise_at_the_cameras_pixels_is_averaged_to_the_maps():
     assert neighbours.item() == pytest.approx((apart / variance).item(), abs=0.02)
 
 
+def test_noise_is_alike_as_far_as_the_camera_matches():
+    """A filter of 7 begins as the mean of 5: neighbours share four of five columns, those five apart none."""
+    network, x = ResidualRefiner(8, 1, field_px=7, first_noise=0.02).eval(), torch.zeros(100, 1, 16, 16)
+    noise = torch.randn(network.noise_shape(100, 16, 16), generator=torch.Generator().manual_seed(0))
+    noise[:, : 2 * network.fold**2].clamp_(-0.1, 0.1)
+    change = network(x, noise)[:, 0, 3:-3, 3:-3]
+    assert change.std().item() == pytest.approx(0.02, rel=0.05)
+    for apart, wanted in ((1, 0.8), (5, 0.0)):
+        pairs = torch.stack([change[..., apart:].flatten(), change[..., :-apart].flatten()])
+        assert torch.corrcoef(pairs)[0, 1].item() == pytest.approx(wanted, abs=0.04)
+    with pytest.raises(ValueError, match="field_px 4, wanted an odd number"):
+        ResidualRefiner(8, 1, field_px=4)
+
+
 def test_steps_are_made_at_the_cameras_pixels():
     """Steps of 5 mm at 1 m: a surface that faces the camera comes back at the nearest one, whatever the map's unit."""
     network = ResidualRefiner(8, 1, camera_px=3, step_mm=5.0, first_noise=0.0).eval()
@@ -293,7 +307,7 @@ def test_output_does_not_depend_on_batch_companions(network, training):
     [
         PaperRefiner(4, 2, 5),
         ResidualRefiner(
-            8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.4, 0.0, True, 5.0, 3, 0.2, 4.0, 3, 2.9
+            8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.4, 0.0, True, 5.0, 3, 0.2, 4.0, 3, 2.9, 0.2, 7
         ),
     ],
 )
