@@ -59,6 +59,7 @@ def fit(
     from refiner.render.cameras import ImageCamera
     from refiner.render.settings import RenderSettings
     from refiner.render.sources import places_like
+    from refiner.render.window import require_window
 
     if hand not in (None, "right", "left"):
         raise UsageError(f"Found --hand {hand}, wanted right or left, or nothing: both are tried then.")
@@ -66,8 +67,7 @@ def fit(
         raise UsageError(f"Found --bank {bank} --seed {seed}, wanted 100 renders or more, and a seed >= 0.")
     if not 0 <= skin_mm <= 20:
         raise UsageError(f"Found --skin-mm {skin_mm:g}, wanted 0 to 20 mm; 4 suits a hand.")
-    if window_px < 1 or window_px % 2 == 0:
-        raise UsageError(f"Found --window-px {window_px}, wanted an odd number: 1, or 3 for a first Kinect at 64 px.")
+    require_window(window_px)
     store, target = DepthStore(src), Path(out)
     require_apart(target, "the set", store.path)
     require_writable(target, overwrite)
@@ -100,7 +100,7 @@ def fit(
         "camera": store.provenance.get("configuration", {}).get("camera"),
         "focal_px": store.provenance.get("configuration", {}).get("focal_px"),
         "hand": ("right", "left")[side], "scene": scene, "window_px": window_px, "skin_mm": skin_mm,
-        "bank": bank,        "shape": shape.round(4).tolist(),
+        "bank": bank, "shape": shape.round(4).tolist(),
     }  # fmt: skip
     record = provenance(shlex.join(words), configuration, seed, [store.path])
     with Progress(len(store), "maps") as progress:

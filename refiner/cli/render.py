@@ -74,6 +74,7 @@ def render(
     from refiner.render.settings import RenderSettings
     from refiner.render.sources import camera_like, left_share, places_like, poses_from
     from refiner.render.structured_light import StructuredLight
+    from refiner.render.window import require_window
 
     given = {
         "count": count, "seed": seed or None, "size": size, "sensor": sensor, "like": like, "poses": poses,
@@ -90,8 +91,7 @@ def render(
             f"Found --seed {seed} --count {count} --size {size} --workers {workers}, wanted a seed >= 0, a count >= 1, "
             "a size >= 8 and workers >= 1."
         )
-    if window_px < 1 or window_px % 2 == 0:
-        raise UsageError(f"Found --window-px {window_px}, wanted an odd number: 1, or 3 for a first Kinect at 64 px.")
+    require_window(window_px)
     if cube_mm is not None and not 0 < cube_mm <= 2000:
         raise UsageError(f"Found --cube-mm {cube_mm:g}, wanted a side > 0 and at most 2000 mm; a hand fits in 260.")
     real = DepthStore(like) if like is not None else None

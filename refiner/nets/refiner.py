@@ -159,8 +159,7 @@ class ResidualRefiner(nn.Module):
                 begins as a mean that leaves out the outermost: 11 is a first Kinect's window of 9.
 
         Raises:
-            ValueError: The shares are negative or do not add up to 1; field_px or camera_px is even; steps come without
-                camera_px.
+            ValueError: The shares are negative or do not add up to 1; a side is even; steps come without camera_px.
         """
         super().__init__()
         given = locals()

@@ -4,7 +4,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.errors import UsageError
+
 _FAR_MM = 1e6
+
+
+def require_window(window_px: int) -> None:
+    """Refuse a side of --window-px that no window has.
+
+    Raises:
+        UsageError: It is not odd, or not positive.
+    """
+    if window_px < 1 or window_px % 2 == 0:
+        raise UsageError(f"Found --window-px {window_px}, wanted an odd number: 1, or 3 for a first Kinect at 64 px.")
 
 
 def close_slits(depth_mm: NDArray[np.float32], window_px: int) -> NDArray[np.float32]:
