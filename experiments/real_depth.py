@@ -6,8 +6,8 @@ The refiner sees a part of the recording, and is judged on the rest: every fourt
 or more, else the last two fifths of the time. With --fit it refines renders in the poses that `refiner fit` finds in
 the part it sees, and is judged on renders in those of the rest. `refiner evaluate` judges it. Two more classifiers tell
 what is no noise: one is shown both sides without their noise (holes closed, depth and outline averaged over about 4
-px), and sees pose, shape and forearm; one is shown the two parts of the recording, whose hands do other things. One
-classifier is not enough for small sets: refined maps are judged again with other seeds of split and weights.
+px), and sees pose, shape and forearm; one is shown the two parts of the recording, whose hands do other things. Refined
+maps are judged by several classifiers, in rounds where the set is small, else with other seeds of split and weights.
 A run that was interrupted goes on.
 """
 
@@ -25,9 +25,7 @@ from refiner.cli.evaluate import write_report
 from refiner.datasets.layouts.folder import CAMERA_FILE, list_folder
 from refiner.datasets.store import DepthStore
 from refiner.files import write_json
-from refiner.realism.classifier import tell_apart
-from refiner.realism.maps import in_blocks, read_depth_mm
-from refiner.realism.report import LEVELS, Effort
+from refiner.realism.verdicts import LEVELS, Effort, Side, verdict_on
 
 EVERY, LAST = 4, 0.4
 BLUR_PX = 1.5
@@ -61,17 +59,9 @@ def without_noise(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
 def gap(first: DepthStore, real: DepthStore, effort: Effort, seed: int = 0, *, noise: bool = True) -> dict[str, Any]:
     """Give the accuracy of fresh classifiers that are shown two sets, with or without their noise."""
     unit_mm = max(first.depth_unit_mm, real.depth_unit_mm)
-    halves = [
-        [read_depth_mm(store, items, unit_mm) for items in in_blocks(len(store), effort.maps, seed)]
-        for store in (real, first)
-    ]
-    if not noise:
-        halves = [[without_noise(maps) for maps in half] for half in halves]
-    result = {}
-    for level, cut in LEVELS.items():
-        train, test = ((cut(halves[0][k], effort, seed), cut(halves[1][k], effort, seed)) for k in (0, 1))
-        result[level] = tell_apart(train, test, seed, effort.most_epochs).as_plain()
-    return result
+    change = None if noise else without_noise
+    real_side, side = (Side(store, unit_mm, change=change) for store in (real, first))
+    return {level: verdict_on(real_side, side, level, effort, seed).as_plain() for level in LEVELS}
 
 
 def main() -> None:
@@ -89,7 +79,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=4000)
     parser.add_argument("--recipe", nargs="+", default=["simgan/fast.yaml"], help="files for `refiner train --config`")
     parser.add_argument("--most-epochs", type=int, default=60, help="of each classifier")
-    parser.add_argument("--classifiers", type=int, default=3, help="seeds that refined maps are judged with")
+    parser.add_argument("--classifiers", type=int, default=3, help="that refined maps are judged with")
     options = parser.parse_args()
     out: Path = options.out
     if out.parent.resolve() != Path("runs").resolve():
@@ -123,8 +113,9 @@ def main() -> None:
     report = write_report(stores, out / "realism", 0, effort)
     report["without_noise"] = gap(stores["synthetic"], stores["real"], effort, noise=False)
     report["seen_against_unseen"] = gap(DepthStore(seen), stores["real"], effort)
+    rounds = len(report["patches"]["refined_against_real"]["by_round"])
     report["refined_against_real_by_seed"] = [
-        gap(stores["refined"], stores["real"], effort, seed) for seed in range(1, options.classifiers)
+        gap(stores["refined"], stores["real"], effort, seed) for seed in range(1, options.classifiers + 1 - rounds)
     ]
     write_json(out / "report.json", report)
     print(json.dumps(report, indent=2))

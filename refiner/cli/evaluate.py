@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from refiner.datasets.store import DepthStore
-    from refiner.realism.report import Effort
+    from refiner.realism.verdicts import Effort
 
 SHOWN, CELL_PX = 8, 128
 
@@ -29,7 +29,7 @@ def evaluate(*, synthetic: str, refined: str, real: str, out: str, seed: int = 0
     """
     from refiner.datasets.store import DepthStore
     from refiner.errors import OutputExistsError
-    from refiner.realism.report import Effort
+    from refiner.realism.verdicts import Effort
 
     folder = Path(out)
     if (folder / "report.json").exists() and not overwrite:

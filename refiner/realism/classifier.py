@@ -3,6 +3,7 @@
 It takes no part in training a refiner, is trained to a plateau on some frames and asked about others.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,23 +44,28 @@ class Verdict:
         accuracy: Mean of the shares of each set that were named rightly; 0.5 is chance.
         ci95: Its 95 % interval by resampling whole maps, since pictures of one map are alike.
         pictures: Tested, of each set.
-        epochs: Until the plateau.
+        epochs: Until the plateau, of each classifier that was asked.
+        by_round: The accuracy of each of them by itself.
         scores: (n,), (m,) for the tested pictures of the first and the second set: the log odds of the first.
+        owners: (n,), (m,), the map that each was cut from.
     """
 
     accuracy: float
     ci95: tuple[float, float]
     pictures: tuple[int, int]
-    epochs: int
+    epochs: tuple[int, ...]
+    by_round: tuple[float, ...]
     scores: tuple[NDArray[np.float64], NDArray[np.float64]]
+    owners: tuple[NDArray[np.int64], NDArray[np.int64]]
 
     def as_plain(self) -> dict[str, Any]:
-        """Give all but the scores in plain values, for a report."""
+        """Give all but scores and owners in plain values, for a report."""
         return {
             "accuracy": self.accuracy,
             "ci95": list(self.ci95),
             "pictures": list(self.pictures),
-            "epochs": self.epochs,
+            "epochs": list(self.epochs),
+            "by_round": list(self.by_round),
         }
 
 
@@ -95,15 +101,46 @@ def tell_apart(
     while epoch < min(max(_FEWEST_EPOCHS, best_epoch + _PATIENCE), most_epochs):
         epoch += 1
         _fit(network, optimizer, fitting, rng)
-        accuracy = np.mean([part.mean() for part in _right(network, checking)[0]])
+        accuracy = _accuracy([_scores(network, part) for part in checking])
         if accuracy > best + 1e-3:
             best, best_epoch = accuracy, epoch
             best_weights = {name: weights.clone() for name, weights in network.state_dict().items()}
     network.load_state_dict(best_weights)
-    right, scores = _right(network, [torch.from_numpy(sample.pictures) for sample in test])
-    accuracy = float(np.mean([part.mean() for part in right]))
-    interval = _interval(right, [sample.owners for sample in test], rng)
-    return Verdict(accuracy, interval, (len(right[0]), len(right[1])), epoch, scores)
+    scores = [_scores(network, torch.from_numpy(sample.pictures)) for sample in test]
+    return _verdict(scores, [sample.owners for sample in test], (epoch,), (_accuracy(scores),), rng)
+
+
+def pooled(verdicts: Sequence[Verdict], seed: int = 0) -> Verdict:
+    """Put the answers of several classifiers about the same two sets together.
+
+    Args:
+        verdicts: One is given back as it is. Owners must mean the same maps in all.
+        seed: Of the interval.
+    """
+    if len(verdicts) == 1:
+        return verdicts[0]
+    scores, owners = (
+        [np.concatenate([getattr(verdict, name)[side] for verdict in verdicts]) for side in (0, 1)]
+        for name in ("scores", "owners")
+    )
+    epochs, by_round = (
+        tuple(value for verdict in verdicts for value in getattr(verdict, name)) for name in ("epochs", "by_round")
+    )
+    return _verdict(scores, owners, epochs, by_round, np.random.default_rng((0x706F, seed)))
+
+
+def _verdict(
+    scores: list[NDArray[np.float64]],
+    owners: list[NDArray[np.int64]],
+    epochs: tuple[int, ...],
+    by_round: tuple[float, ...],
+    rng: np.random.Generator,
+) -> Verdict:
+    interval = _interval(_right(scores), owners, rng)
+    pictures = len(scores[0]), len(scores[1])
+    return Verdict(
+        _accuracy(scores), interval, pictures, epochs, by_round, (scores[0], scores[1]), (owners[0], owners[1])
+    )
 
 
 class _WithSlopes(nn.Module):
@@ -155,12 +192,13 @@ def _scores(network: nn.Module, pictures: Tensor) -> NDArray[np.float64]:
         return torch.cat([network(part)[:, 0] for part in pictures.split(1024)]).double().numpy()
 
 
-def _right(
-    network: nn.Module, sets: list[Tensor]
-) -> tuple[list[NDArray[np.bool_]], tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Say which pictures of the first and the second set are named rightly; and their scores."""
-    first, second = (_scores(network, pictures) for pictures in sets)
-    return [first > 0, second <= 0], (first, second)
+def _right(scores: Sequence[NDArray[np.float64]]) -> list[NDArray[np.bool_]]:
+    """Say which pictures of the first and of the second set are named rightly."""
+    return [scores[0] > 0, scores[1] <= 0]
+
+
+def _accuracy(scores: Sequence[NDArray[np.float64]]) -> float:
+    return float(np.mean([part.mean() for part in _right(scores)]))
 
 
 def _hold_out(sample: Sample, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -171,7 +209,7 @@ def _hold_out(sample: Sample, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _interval(
-    right: list[NDArray[np.bool_]], owners: list[NDArray[np.int64]], rng: np.random.Generator
+    right: Sequence[NDArray[np.bool_]], owners: Sequence[NDArray[np.int64]], rng: np.random.Generator
 ) -> tuple[float, float]:
     """Resample maps with all their pictures."""
     means = []

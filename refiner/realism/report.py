@@ -6,7 +6,6 @@ accuracy is void and says so.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,38 +15,17 @@ from numpy.typing import NDArray
 from refiner.datasets.inspection import spread_items
 from refiner.datasets.store import DepthStore
 from refiner.errors import StoreError
-from refiner.realism.classifier import Sample, Verdict, tell_apart
+from refiner.realism.classifier import Verdict
 from refiner.realism.labels import label_shift
-from refiner.realism.maps import in_blocks, read_depth_mm
+from refiner.realism.maps import read_depth_mm
 from refiner.realism.noise import noise_distances
-from refiner.realism.patches import STEPS_PX, cut_patches, two_scales
+from refiner.realism.verdicts import LEVELS, Effort, Side, verdict_on
 
 CHANCE = 0.03
 """Real against real may differ from 0.5 by so much."""
 
 RAW_AT_LEAST = 0.95
-FEWEST_PATCHES = 6000
-WHOLE_PX = 32
 PAIRS = ("real_against_real", "raw_against_real", "refined_against_real")
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much is looked at.
-
-    Attributes:
-        maps: Maps of each set to train on, and as many to test on, at most.
-        patches: Wanted patches of each set to train on, and to test on.
-        most_epochs: Of each classifier, where no plateau comes.
-    """
-
-    maps: int = 1500
-    patches: int = FEWEST_PATCHES
-    most_epochs: int = 60
-
-
-Maps = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""(n, H, W) mm to train on, and to test on."""
 
 
 def measure(
@@ -56,7 +34,7 @@ def measure(
     real: DepthStore,
     *,
     seed: int = 0,
-    effort: Effort = Effort(),
+    effort: Effort = Effort(),  # noqa: B008 - frozen
     on_step: Callable[[str], None] = lambda _step: None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Measure a refined set.
@@ -78,46 +56,34 @@ def measure(
     """
     variants = check_sets(synthetic, refined, real)
     unit_mm = max(refined.depth_unit_mm, real.depth_unit_mm)
-    split = {
-        "synthetic": in_blocks(len(synthetic), effort.maps, seed),
-        "real": in_blocks(len(real), effort.maps, seed),
+    # Real maps are divided by lot into two sets that nothing can tell apart.
+    sides = {
+        "real": Side(real, unit_mm),
+        "raw": Side(synthetic, unit_mm),
+        "refined": Side(refined, unit_mm, variants),
+        "half": Side(real, unit_mm, half=0),
+        "other_half": Side(real, unit_mm, half=1),
     }
-    # A refined map is tested where its render is not trained on.
-    split["refined"] = tuple(items * variants for items in split["synthetic"])  # pyright: ignore[reportArgumentType]
-    stores = {"synthetic": synthetic, "refined": refined, "real": real}
-    maps: dict[str, Maps] = {
-        name: tuple(read_depth_mm(stores[name], items, unit_mm) for items in split[name])  # pyright: ignore[reportAssignmentType]
-        for name in stores
-    }
-    halves = _halves(maps["real"], seed)
     report: dict[str, Any] = {
         "unit_mm": unit_mm,
-        "maps": {name: len(store) for name, store in stores.items()},
+        "maps": {"synthetic": len(synthetic), "refined": len(refined), "real": len(real)},
         "variants": variants,
         "seed": seed,
     }
-    scores: NDArray[np.float64] = np.zeros(0)
-    tested: NDArray[np.int64] = np.zeros(0, np.int64)
-    for level, cut in LEVELS.items():
-        results: dict[str, Verdict] = {}
-        for name, first, second in (
-            ("real_against_real", *halves),
-            ("raw_against_real", maps["real"], maps["synthetic"]),
-            ("refined_against_real", maps["real"], maps["refined"]),
-        ):
+    asked = (("half", "other_half"), ("real", "raw"), ("real", "refined"))
+    verdicts: dict[str, dict[str, Verdict]] = {level: {} for level in LEVELS}
+    for level, results in verdicts.items():
+        for name, (first, second) in zip(PAIRS, asked, strict=True):
             on_step(f"{level}: {name.replace('_', ' ')}")
-            samples = [[cut(part, effort, seed) for part in maps_] for maps_ in (first, second)]
-            train, test = ((samples[0][k], samples[1][k]) for k in (0, 1))
-            results[name] = verdict = tell_apart(train, test, seed, effort.most_epochs)
-            if level == "patches" and name == "refined_against_real":
-                tested, scores = _mean_by_map(test[1].owners, verdict.scores[1])
+            results[name] = verdict_on(sides[first], sides[second], level, effort, seed)
         report[level] = _with_controls(results)
+    told = verdicts["patches"]["refined_against_real"]
+    scored_items, scores = _mean_by_map(told.owners[1], told.scores[1])
     on_step("noise statistics")
-    testing = {name: maps[name][1] for name in maps}
+    testing = {name: side.split(effort, seed)[1].depth_mm for name, side in sides.items()}
     report["noise"] = {
-        "raw_against_real": noise_distances(testing["synthetic"], testing["real"]),
-        "refined_against_real": noise_distances(testing["refined"], testing["real"]),
-        "real_against_real": noise_distances(halves[0][1], halves[1][1]),
+        name: noise_distances(testing[second], testing[first])
+        for name, (first, second) in zip(PAIRS, asked, strict=True)
     }
     on_step("label shift")
     items = spread_items(len(synthetic), 2 * effort.maps)
@@ -125,7 +91,7 @@ def measure(
     per_map = shift.pop("per_map")
     report["label_shift"] = shift
     figures = {
-        "scored_items": split["refined"][1][tested], "scores": scores,
+        "scored_items": scored_items, "scores": scores,
         "shifted_items": items * variants, "depth_mm": per_map["depth_mm"],
     }  # fmt: skip
     return report, figures
@@ -154,35 +120,6 @@ def check_sets(synthetic: DepthStore, refined: DepthStore, real: DepthStore) -> 
             "`refiner refine` was given."
         )
     return variants
-
-
-def _halves(real: Maps, seed: int) -> tuple[Maps, Maps]:
-    """Divide real maps by lot into two sets that nothing can tell apart."""
-    lots = [np.random.default_rng((0x6861, seed, part)).permutation(len(maps)) for part, maps in enumerate(real)]
-    return tuple(  # pyright: ignore[reportReturnType]
-        tuple(maps[np.sort(lot[which::2])] for maps, lot in zip(real, lots, strict=True)) for which in (0, 1)
-    )
-
-
-def _patches(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample:
-    """Cut about as many patches as are wanted of (n, H, W) mm, for a classifier."""
-    per_map = max(1, -(-effort.patches // max(len(depth_mm), 1)))
-    # Some maps show little of a hand: take more of the others, then from places closer together.
-    for most, step_px in ((per_map, STEPS_PX[0]), *((4 * per_map, step_px) for step_px in STEPS_PX)):
-        patches, owners = cut_patches(depth_mm, most, np.random.default_rng((0x7061, seed)), step_px)
-        if len(patches) >= effort.patches:
-            break
-    return Sample(patches, owners)
-
-
-def _whole(depth_mm: NDArray[np.float32], effort: Effort, seed: int) -> Sample:  # noqa: ARG001
-    """Show whole maps, (n, H, W) mm, to a classifier, picked down to about 32 px."""
-    step = max(1, depth_mm.shape[1] // WHOLE_PX)  # pixels are picked, so that nothing is mixed across an edge
-    return Sample(two_scales(depth_mm)[:, :, ::step, ::step], np.arange(len(depth_mm)))
-
-
-LEVELS = {"patches": _patches, "whole_maps": _whole}
-"""What classifiers are shown: name -> how it is cut of maps."""
 
 
 def _mean_by_map(
@@ -219,6 +156,10 @@ def as_markdown(report: dict[str, Any], sets: dict[str, Path]) -> str:
         ]
         lines.append(f"| {level.replace('_', ' ')} | {' | '.join(cells)} |")
     for level in LEVELS:
+        by_round = report[level]["refined_against_real"]["by_round"]
+        if len(by_round) > 1:
+            each = ", ".join(f"{accuracy:.3f}" for accuracy in by_round)
+            lines += ["", f"Few maps: {level.replace('_', ' ')} judged in {len(by_round)} rounds, refined {each}."]
         if not report[level]["valid"]:
             lines += ["", f"**{level.replace('_', ' ')}: void**, since {' and '.join(report[level]['void_because'])}."]
     lines += ["", "| distance to real | real | raw | refined |", "|---|---|---|---|"]

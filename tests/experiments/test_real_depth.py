@@ -13,8 +13,8 @@ from experiments import real_depth
 from refiner.datasets.store import DepthStore
 from refiner.fitting import whole_set
 from refiner.geometry.depth import to_mm
-from refiner.realism import classifier
-from refiner.realism.report import Effort
+from refiner.realism import classifier, verdicts
+from refiner.realism.verdicts import Effort
 from refiner.render.generate import generate
 from refiner.render.settings import RenderSettings
 
@@ -58,6 +58,7 @@ def test_without_noise_keeps_the_shape():
 def quick(monkeypatch):
     monkeypatch.setattr(classifier, "_FEWEST_UPDATES", 1)
     monkeypatch.setattr(real_depth, "Effort", partial(Effort, maps=30, patches=60))
+    monkeypatch.setattr(verdicts, "MOST_ROUNDS", 1)
     monkeypatch.setattr(whole_set, "STARTS", 1)
     monkeypatch.setattr(whole_set, "_SHAPE_ROUNDS", 1)
     monkeypatch.setattr(whole_set, "_SHAPE_MAPS", 4)

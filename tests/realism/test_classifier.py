@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from refiner.realism import classifier
-from refiner.realism.classifier import Sample, tell_apart
+from refiner.realism.classifier import Sample, Verdict, pooled, tell_apart
 
 
 def sample(maps, seed, noise=0.0, per_map=4):
@@ -73,8 +73,8 @@ def test_no_plateau_is_called_while_noise_may_still_be_found(monkeypatch: pytest
     """Four epochs without a better loss came at the start of one training in three, and counted as chance."""
     monkeypatch.setattr(classifier, "_FEWEST_UPDATES", 1)
     alike = [sample(10, seed, 0.2) for seed in range(4)]
-    assert 16 <= tell_apart((alike[0], alike[1]), (alike[2], alike[3])).epochs < 60
-    assert tell_apart((alike[0], alike[1]), (alike[2], alike[3]), most_epochs=3).epochs == 3
+    assert 16 <= tell_apart((alike[0], alike[1]), (alike[2], alike[3])).epochs[0] < 60
+    assert tell_apart((alike[0], alike[1]), (alike[2], alike[3]), most_epochs=3).epochs == (3,)
 
 
 def test_the_weights_that_name_most_rightly_are_taken(monkeypatch: pytest.MonkeyPatch):
@@ -85,14 +85,28 @@ def test_the_weights_that_name_most_rightly_are_taken(monkeypatch: pytest.Monkey
         with torch.no_grad():
             network[-1].bias.fill_(next(epochs))
 
-    def right(network, sets):
-        epoch = round(network[-1].bias.item())
-        scores = tuple(np.full(len(pictures), float(epoch)) for pictures in sets)
-        return [np.arange(len(pictures)) < right_of_epoch[epoch - 1] * len(pictures) for pictures in sets], scores
-
     monkeypatch.setattr(classifier, "_fit", fit)
-    monkeypatch.setattr(classifier, "_right", right)
+    monkeypatch.setattr(classifier, "_scores", lambda network, some: np.full(len(some), network[-1].bias.item()))
+    monkeypatch.setattr(classifier, "_accuracy", lambda scores: right_of_epoch[round(scores[0][0]) - 1])
     pictures = sample(50, 0)
     verdict = tell_apart((pictures, pictures), (pictures, pictures), most_epochs=5)
-    assert verdict.epochs == 5
+    assert verdict.epochs == (5,)
     assert verdict.scores[0][0] == 3
+
+
+def test_the_answers_of_several_rounds_count_as_one():
+    """Of the first set's four pictures three are named rightly, of the second's three two: (3/4 + 2/3) / 2."""
+    rounds = [
+        Verdict(0.75, (0, 1), (2, 2), (16,), (0.75,), tuple(map(np.array, ((1.0, -1.0), (-1.0, -2.0)))), owners)
+        for owners in [(np.array([0, 1]), np.array([5, 6]))]
+    ]
+    rounds.append(
+        Verdict(0.5, (0, 1), (2, 1), (17,), (0.5,), (np.array([2.0, 3.0]), np.array([4.0])),
+                (np.array([1, 2]), np.array([6])))
+    )  # fmt: skip
+    assert pooled(rounds[:1]) is rounds[0]
+    verdict = pooled(rounds)
+    assert verdict.accuracy == pytest.approx((3 / 4 + 2 / 3) / 2)
+    assert (verdict.pictures, verdict.epochs, verdict.by_round) == ((4, 3), (16, 17), (0.75, 0.5))
+    assert verdict.owners[0].tolist() == [0, 1, 1, 2]
+    assert verdict.ci95[0] <= verdict.accuracy <= verdict.ci95[1]
