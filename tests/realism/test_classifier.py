@@ -96,14 +96,14 @@ def test_the_weights_that_name_most_rightly_are_taken(monkeypatch: pytest.Monkey
 
 def test_the_answers_of_several_rounds_count_as_one():
     """Of the first set's four pictures three are named rightly, of the second's three two: (3/4 + 2/3) / 2."""
+    scores = ([1.0, -1.0], [-1.0, -2.0]), ([2.0, 3.0], [4.0])
+    owners = ([0, 1], [5, 6]), ([1, 2], [6])
     rounds = [
-        Verdict(0.75, (0, 1), (2, 2), (16,), (0.75,), tuple(map(np.array, ((1.0, -1.0), (-1.0, -2.0)))), owners)
-        for owners in [(np.array([0, 1]), np.array([5, 6]))]
+        Verdict(
+            accuracy, (0, 1), (2, len(s[1])), (epochs,), (accuracy,), tuple(map(np.array, s)), tuple(map(np.array, o))
+        )
+        for accuracy, epochs, s, o in zip((0.75, 0.5), (16, 17), scores, owners, strict=True)
     ]
-    rounds.append(
-        Verdict(0.5, (0, 1), (2, 1), (17,), (0.5,), (np.array([2.0, 3.0]), np.array([4.0])),
-                (np.array([1, 2]), np.array([6])))
-    )  # fmt: skip
     assert pooled(rounds[:1]) is rounds[0]
     verdict = pooled(rounds)
     assert verdict.accuracy == pytest.approx((3 / 4 + 2 / 3) / 2)
