@@ -10,7 +10,7 @@ import pytest
 
 from refiner.cli.main import main
 from refiner.fitting import whole_set
-from refiner.realism import classifier, report
+from refiner.realism import classifier, verdicts
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -58,7 +58,7 @@ def test_every_command_of_the_readme_runs(tmp_path, capsys, monkeypatch):
     for name, value in {"STARTS": 1, "SIDE_MAPS": 2, "_SHAPE_MAPS": 2, "_SHAPE_ROUNDS": 1, "PASSES": 0}.items():
         monkeypatch.setattr(whole_set, name, value)  # tries of `refiner fit`
     monkeypatch.setattr(classifier, "_FEWEST_UPDATES", 1)  # of `refiner evaluate`
-    monkeypatch.setattr(report, "STEPS_PX", (4,))  # 6,000 patches of two dozen maps would take two minutes
+    monkeypatch.setattr(verdicts, "STEPS_PX", (4,))  # 6,000 patches of two dozen maps would take two minutes
     make_recordings(tmp_path / "recordings")
     (tmp_path / "data").symlink_to(ROOT / "data")
     for command in COMMANDS:
