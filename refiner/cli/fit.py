@@ -20,9 +20,9 @@ def fit(
     """Find the hand behind every map of a recording, without any label, so that renders can show its poses.
 
     The hand model is laid on each map: one shape for the whole set, then each map from the most similar of many
-    renders, then from poses that recur and its neighbours in the sequence; fingers push each other apart where they
-    would cut through one another. Last, with --skin-mm, skin is drawn up to the map by some millimetres, smoothly, over
-    24 mm and more. `refiner render --poses OUT` shows these hands.
+    renders, of palms and of backs, then from poses that recur and its neighbours in the sequence; fingers push each
+    other apart where they would cut through one another. Last, with --skin-mm, skin is drawn up to the map by some
+    millimetres, smoothly, over 24 mm and more. `refiner render --poses OUT` shows these hands.
     Joints that a map does not show are guessed: take them for a pose that looks the same, and not for labels. An
     interrupted run is continued by the same command.
 

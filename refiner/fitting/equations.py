@@ -1,4 +1,4 @@
-"""Compiled kernels of the fit: how far a drawn hand is from a map, and the equations that bring it nearer.
+"""Kernels of the fit, most compiled: how far a drawn hand is from a map, and the equations that bring it nearer.
 
 An articulated ICP (Tagliasacchi et al., "Robust articulated-ICP for real-time hand tracking", SGP 2015) of five parts:
 each reading pulls the nearest visible point of the surface, along its normal and weakly along it; each visible point
@@ -7,8 +7,10 @@ that the hand leaves bare pull the point nearest to them in the image sideways. 
 (Cauchy), since some correspondences are wrong.
 """
 
+import cv2
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from refiner.hand.normals import vertex_normals
 
@@ -23,6 +25,8 @@ _POINT_MM, _DEPTH_MM, _SIDE_MM = 12.0, 15.0, 25.0
 _BEHIND_MM = 6.0
 """So far behind the drawn surface a point still counts as visible."""
 _FEWEST = 10
+_CLIP_MM = 20.0
+"""Errors count no more than this in a smooth one: two fingers that are mixed up would outweigh a palm."""
 
 
 @numba.njit(nogil=True, cache=True)
@@ -47,6 +51,23 @@ def misfit_mm(drawn_mm, depth_mm):
             elif a > 0.0 or b > 0.0:
                 total += MISSED_MM
     return total / max(readings, 1)
+
+
+def surface_mm(drawn_mm: NDArray[np.float32], depth_mm: NDArray[np.float32], smooth_px: float) -> float:
+    """Give how far the drawn surface is off, with the noise of readings and what is narrow averaged away.
+
+    Args:
+        drawn_mm: (H, W), 0 = nothing.
+        depth_mm: (H, W), 0 = no reading.
+        smooth_px: Deviation of the Gaussian mean over the errors of pixels that both cover.
+
+    Returns:
+        The mean over those pixels of how large that mean is; 0 where none is covered by both.
+    """
+    both = ((drawn_mm > 0) & (depth_mm > 0)).astype(np.float32)
+    error = np.clip(drawn_mm - depth_mm, -_CLIP_MM, _CLIP_MM) * both
+    share, total = (cv2.GaussianBlur(values, (0, 0), smooth_px) for values in (both, error))
+    return float((np.abs(total) / np.maximum(share, 1e-6) * both).sum() / max(both.sum(), 1.0))
 
 
 @numba.njit(nogil=True, cache=True)

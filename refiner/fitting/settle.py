@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from refiner.cholesky import solve_damped
-from refiner.fitting.equations import cut_drawn, misfit_mm, surface_equations
+from refiner.fitting.equations import cut_drawn, misfit_mm, surface_equations, surface_mm
 from refiner.fitting.target import POINTS, Target
 from refiner.hand.collision import overlap_mm, pair_overlaps_mm
 from refiner.hand.limits import HandPrior, pose_limits, shape_covariance
@@ -32,8 +32,8 @@ _STEP, _SKIN_STEP_MM = 1e-3, 1.0
 _WALL = np.deg2rad(1.0)
 _OVERLAP_MM = 1.0
 """Deviation of how far two parts overlap beyond what flesh gives way."""
-_COST_OF_OVERLAP = 0.3
-"""Of a mm of the worst overlap, in mm of misfit, where one fit is chosen of several."""
+_COST_OF_OVERLAP, _COST_OF_SURFACE = 0.6, 3.0
+"""Of a mm of the worst overlap and of a mm between surfaces, in mm of misfit, where one fit is chosen of several."""
 _PULL_DEG = (20.0, 15.0, *(40.0,) * 5, *(50.0, 25.0, 50.0, 50.0) * 4)
 _OVERSHOOT, _MOST_TURN = 0.05, 0.5
 _DAMPING, _PATIENCE = 1e-2, 6
@@ -54,6 +54,7 @@ class PlacedHand:
         side: 0 right, 1 left.
         misfit_mm: See `refiner.fitting.equations.misfit_mm`; infinite before it is known.
         overlap_mm: How far it cuts through itself (`refiner.hand.collision.overlap_mm`); above 0 it cannot be.
+        surface_mm: See `refiner.fitting.equations.surface_mm`.
     """
 
     pose: Floats
@@ -62,11 +63,16 @@ class PlacedHand:
     side: int
     misfit_mm: float = np.inf
     overlap_mm: float = 0.0
+    surface_mm: float = 0.0
 
     @property
     def cost_mm(self) -> float:
-        """Give what fits of one map are chosen by."""
-        return self.misfit_mm + _COST_OF_OVERLAP * max(self.overlap_mm, 0.0)
+        """Give what fits of one map are chosen by.
+
+        Most of a misfit is noise and rims, which all fits have: by it alone the smooth back of a hand is taken for a
+        fist's palm, whose folded fingers no model has quite right. What is left when they are averaged away tells.
+        """
+        return self.misfit_mm + _COST_OF_OVERLAP * max(self.overlap_mm, 0.0) + _COST_OF_SURFACE * self.surface_mm
 
 
 @cache
@@ -84,9 +90,13 @@ def draw(hand: PlacedHand, target: Target) -> NDArray[np.float32]:
 
 
 def measured(hand: PlacedHand, target: Target) -> PlacedHand:
-    """Give the hand with its misfit and its overlap."""
+    """Give the hand with its misfit, its overlap, and how far its surface is off."""
     overlap = overlap_mm(load_hand(), hand.pose[None], _shape_of(hand)[None])[0]
-    return replace(hand, misfit_mm=float(misfit_mm(draw(hand, target), target.depth_mm)), overlap_mm=float(overlap))
+    drawn = draw(hand, target)
+    return replace(
+        hand, misfit_mm=float(misfit_mm(drawn, target.depth_mm)), overlap_mm=float(overlap),
+        surface_mm=surface_mm(drawn, target.depth_mm, target.smooth_px),
+    )  # fmt: skip
 
 
 def settle(

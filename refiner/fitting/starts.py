@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from refiner.fitting.settle import PlacedHand
 from refiner.fitting.target import Target
@@ -36,26 +38,39 @@ class Bank:
     shape: NDArray[np.float64]
     wrist_mm: NDArray[np.float64]
 
-    def starts(self, target: Target, centre_mm: NDArray[np.float64], side: int, count: int) -> list[PlacedHand]:
-        """Give the hands most like a map, placed before its camera, the best first.
+    @cached_property
+    def views(self) -> list[NDArray[np.int64]]:
+        """Give the hands that show the camera their palm, and those that show their back; one of them where all do."""
+        towards = Rotation.from_rotvec(self.pose[:, :3]).as_matrix()[:, 2, 2] >= 0
+        return [items for items in (np.flatnonzero(~towards), np.flatnonzero(towards)) if len(items)]
+
+    def starts(self, target: Target, centre_mm: NDArray[np.float64], side: int, count: int) -> list[list[PlacedHand]]:
+        """Give the hands most like a map, placed before its camera, the best first, for each of `views`.
+
+        A fist from the palm and one from the back are next to the same at few pixels, so that all of the nearest may be
+        on the wrong side.
 
         Args:
             target: The map.
             centre_mm: (3,), centre of its cube.
             side: 0 right; 1 left: the bank is looked at in a mirror.
-            count: How many.
+            count: How many in all.
         """
         wanted, seen = _shrunk(target, float(centre_mm[2]))
         if side == 1:
             wanted, seen = wanted[:, ::-1], seen[:, ::-1]
         cost = np.empty(len(self.relative_mm), dtype=np.float32)
         _compare(self.relative_mm, np.ascontiguousarray(wanted), np.ascontiguousarray(seen), cost)
-        nearest = np.argsort(cost, kind="stable")[:count]
         # In a mirror x changes its sign, and a rotation vector y and z: it is an axial one.
         mirror = np.array([-1.0, 1.0, 1.0]) if side == 1 else np.ones(3)
-        pose, wrist_mm = self.pose[nearest].copy(), centre_mm + mirror * self.wrist_mm[nearest]
-        pose[:, :3] *= mirror[0] * mirror
-        return [PlacedHand(pose[k], self.shape[nearest[k]], wrist_mm[k], side) for k in range(len(nearest))]
+
+        def placed(item: int) -> PlacedHand:
+            pose = self.pose[item].copy()
+            pose[:3] *= mirror[0] * mirror
+            return PlacedHand(pose, self.shape[item], centre_mm + mirror * self.wrist_mm[item], side)
+
+        share = max(1, count // len(self.views))
+        return [[placed(k) for k in items[np.argsort(cost[items], kind="stable")[:share]]] for items in self.views]
 
 
 def make_bank(

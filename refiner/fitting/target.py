@@ -12,6 +12,8 @@ from refiner.geometry.crop import seen_pixels
 
 POINTS = 450
 """Readings of a map that the hand is laid on at most: more tell nothing new at 64 px."""
+SMOOTH_MM = 8.0
+"""Deviation over which surfaces are compared: half a finger's width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,11 @@ class Target:
     points_mm: NDArray[np.float64]
     points_px: NDArray[np.float64]
     window_px: int = 1
+
+    @property
+    def smooth_px(self) -> float:
+        """Give the deviation, in pixels, over which surfaces are compared (`refiner.fitting.equations.surface_mm`)."""
+        return SMOOTH_MM * float(self.camera[0]) * 2 / (self.near_mm + self.far_mm)
 
 
 def target_of(

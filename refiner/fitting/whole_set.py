@@ -3,7 +3,8 @@
 A person's hand is one, so its shape is found from many maps first, by variable projection: Gauss-Newton on the shape
 alone, with all poses brought to rest after each step. Many maps count no more against the spread of shapes than one
 does. Each map may then leave that shape a little, since a skin with seventeen numbers is never quite the person's; and
-when its pose is found, its skin too, since flesh is bent and pressed.
+when its pose is found, its skin too, since flesh is bent and pressed. A palm and a back are found for each map, and one
+of the two is chosen when poses that recur have helped both.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ from refiner.geometry.depth import to_mm
 from refiner.threads import map_frames
 
 STARTS, KEPT = 10, 2
-"""Hands of the bank that each map is tried from, and those of them that are fitted to the end."""
+"""Hands of the bank that each map is tried from, palms and backs together, and how many are fitted to the end."""
 _FIRST, _LAST, _DRAPE = 8, 30, 6
 _SHAPE_MAPS, _SHAPE_ROUNDS, _GOOD = 96, 8, 0.8
 """Maps that the shared shape is found from; the share of them that fits best counts."""
@@ -85,9 +86,8 @@ def side_misfits(store: DepthStore, bank: Bank, window_px: int = 1) -> tuple[flo
     """Fit right and left hands to some maps, and give the median misfit of either in mm."""
     maps = _take(store, spread_items(len(store), SIDE_MAPS), window_px)
     mean = np.zeros(len(shape_precision()))
-    return tuple(  # pyright: ignore[reportReturnType]
-        float(np.median([hand.misfit_mm for hand in _from_bank(maps, bank, side, mean, free=False)])) for side in (0, 1)
-    )
+    fitted = [_best_view(_from_bank(maps, bank, side, mean, free=False)) for side in (0, 1)]
+    return tuple(float(np.median([hand.misfit_mm for hand in hands])) for hands in fitted)  # pyright: ignore[reportReturnType]
 
 
 def shared_shape(
@@ -106,7 +106,7 @@ def shared_shape(
     maps = _take(store, spread_items(len(store), _SHAPE_MAPS), window_px)
     precision = shape_precision()
     shape = np.zeros(len(precision))
-    hands = _from_bank(maps, bank, side, shape, free=False)
+    hands = _best_view(_from_bank(maps, bank, side, shape, free=False))
     on_progress(1)
     for _ in range(_SHAPE_ROUNDS):
         misfit = np.array([hand.misfit_mm for hand in hands])
@@ -138,10 +138,10 @@ def fit_maps(
         on_progress: Called with 1 for each map that is done.
     """
     some, known = _known(maps)
-    hands = _from_bank(some, bank, side, shape, free=True, on_progress=on_progress)
-    for others in (_recurring, *(_neighbours,) * PASSES):
-        tries = [others(some, hands, n) for n in range(len(hands))]
-        hands = map_frames(_best, hands, tries, some.targets, [shape] * len(hands))
+    by_view = _from_bank(some, bank, side, shape, free=True, on_progress=on_progress)
+    hands = _best_view([_helped(_recurring, some, hands, shape) for hands in by_view])
+    for _ in range(PASSES):
+        hands = _helped(_neighbours, some, hands, shape)
     if skin_mm > 0:
         hands = map_frames(
             lambda hand, target: settle(hand, target, _DRAPE, shape, TIGHTNESS, skin_mm), hands, some.targets
@@ -155,22 +155,43 @@ def fit_maps(
 def _from_bank(
     maps: Maps, bank: Bank, side: int, shape: Floats, *, free: bool,
     on_progress: Callable[[int], None] = lambda _done: None,
-) -> list[PlacedHand]:  # fmt: skip
-    def one(target: Target, centre_mm: Floats) -> PlacedHand:
-        starts = [replace(hand, shape=shape) for hand in bank.starts(target, centre_mm, side, STARTS)]
-        tried = sorted((settle(hand, target, _FIRST) for hand in starts), key=lambda hand: hand.cost_mm)[:KEPT]
-        more: dict[str, Any] = {"mean": shape, "tightness": TIGHTNESS} if free else {}
-        hand = min((settle(hand, target, _LAST, **more) for hand in tried), key=lambda hand: hand.cost_mm)
-        on_progress(1)
-        return hand
+) -> list[list[PlacedHand]]:  # fmt: skip
+    """Fit each map by itself, for each of `Bank.views`."""
+    more: dict[str, Any] = {"mean": shape, "tightness": TIGHTNESS} if free else {}
+    kept = max(1, KEPT // len(bank.views))
 
-    return map_frames(one, maps.targets, maps.centre_mm)
+    def one(target: Target, centre_mm: Floats) -> list[PlacedHand]:
+        found = []
+        for starts in bank.starts(target, centre_mm, side, STARTS):
+            tried = sorted((settle(replace(hand, shape=shape), target, _FIRST) for hand in starts), key=_cost)[:kept]
+            found.append(min((settle(hand, target, _LAST, **more) for hand in tried), key=_cost))
+        on_progress(1)
+        return found
+
+    return [list(hands) for hands in zip(*map_frames(one, maps.targets, maps.centre_mm), strict=True)]
+
+
+def _best_view(by_view: list[list[PlacedHand]]) -> list[PlacedHand]:
+    return [min(hands, key=_cost) for hands in zip(*by_view, strict=True)]
+
+
+def _cost(hand: PlacedHand) -> float:
+    return hand.cost_mm
+
+
+def _helped(
+    others: Callable[[Maps, list[PlacedHand], int], list[PlacedHand]], maps: Maps, hands: list[PlacedHand],
+    shape: Floats,
+) -> list[PlacedHand]:  # fmt: skip
+    """Try each map from what other maps' hands suggest."""
+    tries = [others(maps, hands, n) for n in range(len(hands))]
+    return map_frames(_best, hands, tries, maps.targets, [shape] * len(hands))
 
 
 def _recurring(maps: Maps, hands: list[PlacedHand], n: int) -> list[PlacedHand]:
     """Give one hand, turned and placed as it is, in the poses of those of its sequence that fit best."""
     alike = [k for k in np.flatnonzero(maps.sequence == maps.sequence[n]) if k != n]
-    best = sorted(alike, key=lambda k: hands[k].cost_mm)[:RECURRING]
+    best = sorted(alike, key=lambda k: _cost(hands[k]))[:RECURRING]
     return [replace(hands[n], pose=np.concatenate([hands[n].pose[:3], hands[k].pose[3:]])) for k in best]
 
 
@@ -187,5 +208,5 @@ def _neighbours(maps: Maps, hands: list[PlacedHand], n: int) -> list[PlacedHand]
 def _best(hand: PlacedHand, tries: list[PlacedHand], target: Target, shape: Floats) -> PlacedHand:
     if not tries:
         return hand
-    tried = min((settle(start, target, _FIRST, shape, TIGHTNESS) for start in tries), key=lambda one: one.cost_mm)
-    return min(hand, settle(tried, target, _LAST, shape, TIGHTNESS), key=lambda one: one.cost_mm)
+    tried = min((settle(start, target, _FIRST, shape, TIGHTNESS) for start in tries), key=_cost)
+    return min(hand, settle(tried, target, _LAST, shape, TIGHTNESS), key=_cost)

@@ -65,18 +65,18 @@ def quick(monkeypatch):
     monkeypatch.setattr(whole_set, "PASSES", 0)
 
 
-@pytest.mark.parametrize("more", ["--maps 60", "--fit --fit-bank 100"])
-def test_the_whole_of_it(monkeypatch, capsys, more):
+@pytest.mark.parametrize(("more", "frames"), [("--maps 60", 60), ("--fit --fit-bank 100", 16)])
+def test_the_whole_of_it(monkeypatch, capsys, more, frames):
     quick(monkeypatch)
     for number in range(4):
-        record(Path(f"r/{number}"), 60, number)
+        record(Path(f"r/{number}"), frames, number)
     Path("r/camera.json").write_text('{"fx": 100, "fy": 100, "cx": 47.5, "cy": 47.5}')
     words = f"--out runs/r --recording r {more} --updates 3 --most-epochs 1"
     monkeypatch.setattr(sys, "argv", ["real_depth", *words.split()])
     real_depth.main()
     assert "no camera is known" not in "".join(capsys.readouterr())  # camera.json went along
     report = json.loads(Path("runs/r/report.json").read_text())
-    assert 20 < report["maps"]["real"] <= 60  # not in every frame is a hand found
+    assert frames / 3 < report["maps"]["real"] <= frames  # not in every frame is a hand found
     if "--fit" in more:
         assert report["maps"]["synthetic"] == report["maps"]["real"]
         assert "fitted.zarr item 0" in DepthStore(Path("runs/r/synthetic.zarr")).read("source")[0]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from refiner.fitting.equations import MISSED_MM, cut_drawn, misfit_mm
+from refiner.fitting.equations import MISSED_MM, cut_drawn, misfit_mm, surface_mm
 
 
 def test_the_misfit_by_hand():
@@ -17,3 +17,15 @@ def test_what_lies_outside_cube_or_image_is_cut():
     seen = np.array([[True, True], [False, True]])
     cut_drawn(drawn, seen, 550.0, 850.0)
     assert drawn.tolist() == [[0, 600], [0, 0]]
+
+
+def test_the_surface_is_compared_without_noise_and_where_both_are():
+    real = np.zeros((32, 32), np.float32)
+    real[4:28, 4:28] = 700
+    assert np.isclose(surface_mm(np.where(real > 0, real + 5, 0), real, 2.0), 5)
+    assert np.isclose(surface_mm(np.where(real > 0, real - 90, 0), real, 2.0), 20)  # no error counts more
+    ragged = real + 5 * (-1.0) ** np.indices(real.shape).sum(axis=0) * (real > 0)
+    assert surface_mm(ragged.astype(np.float32), real, 2.0) < 0.5
+    smaller = real * (np.arange(32) > 15)
+    assert surface_mm(smaller, real, 2.0) == 0  # what one alone covers is the misfit's
+    assert surface_mm(np.zeros_like(real), real, 2.0) == 0

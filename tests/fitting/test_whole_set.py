@@ -34,9 +34,12 @@ def store(tmp_path):
 def test_hands_are_fitted_and_neighbours_help(store, few_starts):
     bank, shape = make_bank(SETTINGS, 300, seed=2), np.zeros(17)
     maps = whole_set.maps_of({name: store.read(name, 0, 6) for name in store.names}, store.depth_unit_mm)
-    starts = [bank.starts(target, centre, 0, 1)[0] for target, centre in zip(maps.targets, maps.centre_mm, strict=True)]
-    begun = [measured(hand, target).misfit_mm for hand, target in zip(starts, maps.targets, strict=True)]
-    alone = whole_set._from_bank(maps, bank, 0, shape, free=True)
+    begun = [
+        min(measured(hands[0], target).misfit_mm for hands in bank.starts(target, centre, 0, 1))
+        for target, centre in zip(maps.targets, maps.centre_mm, strict=True)
+    ]
+    palms, backs = whole_set._from_bank(maps, bank, 0, shape, free=True)
+    alone = whole_set._best_view([palms, backs])
     maps.sequence[:] = 0
     hands = whole_set.fit_maps(maps, bank, 0, shape)
     assert np.median([hand.misfit_mm for hand in alone]) < 0.7 * np.median(begun)
