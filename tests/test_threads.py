@@ -5,6 +5,7 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from refiner.threads import MOST_THREADS, map_frames, map_ranges, threads
 
@@ -44,3 +45,13 @@ def test_few_frames_are_worked_on_at_once():
     here = threading.current_thread()
     assert map_ranges(work, 16) == [(0, 16, True)]
     assert 1 <= threads() <= MOST_THREADS
+
+
+def test_blas_works_with_one_thread_meanwhile():
+    def blas_threads(_frame: int = 0) -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        assert max(blas_threads()) == 2
+        assert map_frames(lambda frame: max(blas_threads(frame)), range(3)) == [1, 1, 1]
+        assert max(blas_threads()) == 2
