@@ -191,7 +191,7 @@ def _helped(
 def _recurring(maps: Maps, hands: list[PlacedHand], n: int) -> list[PlacedHand]:
     """Give one hand, turned and placed as it is, in the poses of those of its sequence that fit best."""
     alike = [k for k in np.flatnonzero(maps.sequence == maps.sequence[n]) if k != n]
-    best = sorted(alike, key=lambda k: _cost(hands[k]))[:RECURRING]
+    best = sorted(alike, key=lambda k: hands[k].cost_mm)[:RECURRING]
     return [replace(hands[n], pose=np.concatenate([hands[n].pose[:3], hands[k].pose[3:]])) for k in best]
 
 

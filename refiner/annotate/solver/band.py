@@ -13,7 +13,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, solveh_banded
-from threadpoolctl import threadpool_limits
 
 from refiner.annotate.solver.chain import Tree, place_joints, take_step, tangents, to_joints
 from refiner.annotate.solver.costs import huber
@@ -208,9 +207,8 @@ def solve_sequence(
             cost[start:stop], iterations, tolerance, tell,
         )  # fmt: skip
 
-    # More BLAS threads make LAPACK's banded factorisation up to 90 times slower.
-    with threadpool_limits(limits=1, user_api="blas"):
-        tried = max(map_frames(solve_run, breaks, [*breaks[1:], len(linked)]), default=0)
+    # With one BLAS thread, too: more make LAPACK's banded factorisation up to 90 times slower.
+    tried = max(map_frames(solve_run, breaks, [*breaks[1:], len(linked)]), default=0)
     return Solution(root_mm, directions, joints, cost, tried)
 
 
