@@ -4,11 +4,14 @@
 
 The refiner sees a part of the recording, and is judged on the rest: every fourth sequence (folder) where there are four
 or more, else the last two fifths of the time. With --fit it refines renders in the poses that `refiner fit` finds in
-the part it sees, and is judged on renders in those of the rest. `refiner evaluate` judges it. Two more classifiers tell
-what is no noise: one is shown both sides without their noise (holes closed, depth and outline averaged over about 4
-px), and sees pose, shape and forearm; one is shown the two parts of the recording, whose hands do other things. Refined
-maps are judged by several classifiers, in rounds where the set is small, else with other seeds of split and weights.
-A run that was interrupted goes on.
+the part it sees, and is judged on renders in those of the rest. `refiner evaluate` judges it; with --fit its
+classifiers, too, learn from the part that the refiner sees, and are asked about the rest, which neither has met.
+
+More classifiers say what that leaves open. Some learn from other frames of the sequences that they are asked about, and
+know the hand and its pose again. Some are shown both sides without their noise (holes closed, depth and outline
+averaged over about 4 px), and see pose, shape and forearm. Some are shown the two parts of the recording, whose hands
+do other things. Refined maps are judged by several classifiers, in rounds where the set is small, else with other seeds
+of split and weights. A run that was interrupted goes on.
 """
 
 import argparse
@@ -56,11 +59,24 @@ def without_noise(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def gap(first: DepthStore, real: DepthStore, effort: Effort, seed: int = 0, *, noise: bool = True) -> dict[str, Any]:
-    """Give the accuracy of fresh classifiers that are shown two sets, with or without their noise."""
-    unit_mm = max(first.depth_unit_mm, real.depth_unit_mm)
+def gap(
+    first: DepthStore, real: DepthStore, effort: Effort, seed: int = 0, *, noise: bool = True,
+    learn: tuple[DepthStore, DepthStore] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Give the accuracy of fresh classifiers that are shown two sets, with or without their noise.
+
+    Args:
+        first: One set.
+        real: Another.
+        effort: How much is looked at.
+        seed: Of the classifiers.
+        noise: Whether they see it.
+        learn: Where given, what they learn from in place of `first` and `real`.
+    """
+    unit_mm = max(store.depth_unit_mm for store in (first, real, *(learn or ())))
     change = None if noise else without_noise
-    real_side, side = (Side(store, unit_mm, change=change) for store in (real, first))
+    sides = zip((first, real), learn or (None, None), strict=True)
+    side, real_side = (Side(store, unit_mm, change=change, learn=other) for store, other in sides)
     return {level: verdict_on(real_side, side, level, effort, seed).as_plain() for level in LEVELS}
 
 
@@ -107,15 +123,26 @@ def main() -> None:
     words += ["--name", out.name, "--trainer.max_steps", str(options.updates)]
     unless_trained(checkpoint, options.updates, words)
     unless_whole(refined, ["refine", str(checkpoint), str(synthetic), str(refined)])
+    learn: list[DepthStore] = []
+    if options.fit:
+        refined_seen = out / "refined_seen.zarr"
+        unless_whole(refined_seen, ["refine", str(checkpoint), str(learnt), str(refined_seen)])
+        learn = [DepthStore(path) for path in (learnt, refined_seen, seen)]
     stores = {"synthetic": DepthStore(synthetic), "refined": DepthStore(refined), "real": DepthStore(unseen)}
     make_sheet(stores["synthetic"], stores["refined"], stores["real"], out / "sheet.png")
     effort = Effort(most_epochs=options.most_epochs)
-    report = write_report(stores, out / "realism", 0, effort)
-    report["without_noise"] = gap(stores["synthetic"], stores["real"], effort, noise=False)
+    report = write_report(stores, out / "realism", 0, effort, learn)
+    others = {"synthetic": (learn[0], learn[2]), "refined": (learn[1], learn[2])} if learn else {}
+    report["same_sequences"] = {name: gap(stores[name], stores["real"], effort) for name in others}
+    report["without_noise"] = {
+        name: gap(stores[name], stores["real"], effort, noise=False, learn=others.get(name))
+        for name in ("synthetic", "refined")
+    }
     report["seen_against_unseen"] = gap(DepthStore(seen), stores["real"], effort)
     rounds = len(report["patches"]["refined_against_real"]["by_round"])
     report["refined_against_real_by_seed"] = [
-        gap(stores["refined"], stores["real"], effort, seed) for seed in range(1, options.classifiers + 1 - rounds)
+        gap(stores["refined"], stores["real"], effort, seed, learn=others.get("refined"))
+        for seed in range(1, options.classifiers + 1 - rounds)
     ]
     write_json(out / "report.json", report)
     print(json.dumps(report, indent=2))

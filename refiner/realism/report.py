@@ -5,7 +5,7 @@ if the test is fair) and raw renders against real (near 1, if there was anything
 accuracy is void and says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ def measure(
     *,
     seed: int = 0,
     effort: Effort = Effort(),  # noqa: B008 - frozen
+    learn: Sequence[DepthStore] = (),
     on_step: Callable[[str], None] = lambda _step: None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Measure a refined set.
@@ -45,6 +46,8 @@ def measure(
         real: Camera maps that the refiner may have seen; better others.
         seed: Of the classifiers and of what is looked at.
         effort: How much is looked at.
+        learn: Renders, refined and camera maps of other sequences for the classifiers to learn from; where there are
+            none they learn from half of the sets that they are asked about (see `Side.learn`).
         on_step: Told what comes next.
 
     Returns:
@@ -55,14 +58,20 @@ def measure(
         StoreError: The sets do not belong together.
     """
     variants = check_sets(synthetic, refined, real)
-    unit_mm = max(refined.depth_unit_mm, real.depth_unit_mm)
+    learn_synthetic, learn_refined, learn_real = learn or (None, None, None)
+    if learn and (check_sets(*learn), learn[2].size) != (variants, real.size):
+        raise StoreError(
+            f"{learn[1].path} has {check_sets(*learn)} maps of {learn[2].size} px to a render, and {refined.path} has "
+            f"{variants} of {real.size} px; wanted the same. Refine both with the same --variants."
+        )
+    unit_mm = max(store.depth_unit_mm for store in (refined, real, *learn[1:]))
     # Real maps are divided by lot into two sets that nothing can tell apart.
     sides = {
-        "real": Side(real, unit_mm),
-        "raw": Side(synthetic, unit_mm),
-        "refined": Side(refined, unit_mm, variants),
-        "half": Side(real, unit_mm, half=0),
-        "other_half": Side(real, unit_mm, half=1),
+        "real": Side(real, unit_mm, learn=learn_real),
+        "raw": Side(synthetic, unit_mm, learn=learn_synthetic),
+        "refined": Side(refined, unit_mm, variants, learn=learn_refined),
+        "half": Side(real, unit_mm, half=0, learn=learn_real),
+        "other_half": Side(real, unit_mm, half=1, learn=learn_real),
     }
     report: dict[str, Any] = {
         "unit_mm": unit_mm,
@@ -138,10 +147,17 @@ def _with_controls(results: dict[str, Verdict]) -> dict[str, Any]:
     return plain | {"valid": not reasons, "void_because": reasons}
 
 
-def as_markdown(report: dict[str, Any], sets: dict[str, Path]) -> str:
-    """Write the report for a person."""
+def as_markdown(report: dict[str, Any], sets: dict[str, Path], learn: Iterable[Path] = ()) -> str:
+    """Write the report for a person.
+
+    Args:
+        report: What `measure` gave.
+        sets: The sets that were asked about, by name.
+        learn: Those that classifiers learnt from, where they are others.
+    """
     lines = ["# Realism without labels", ""]
     lines += [f"- {name}: `{path}`, {report['maps'][name]} maps" for name, path in sets.items()]
+    lines += [f"- learnt from: `{path}`" for path in learn]
     lines += [
         "",
         f"Both sides rounded to {report['unit_mm']:g} mm. Accuracy of a fresh classifier, 0.5 = cannot tell.",

@@ -3,6 +3,11 @@
 One classifier that learns from 44 maps and is asked about 44 others says little: on one and the same refined set of a
 Kinect v2 three told 0.79, 0.88 and 0.74. Small sets are judged in several rounds, each with a classifier and a split of
 its own, and the answers are put together.
+
+Other frames of the same sequences are not quite other frames. What a smooth surface leaves of a hand, creases and
+sinews, is much the same for as long as it holds a pose (on a Kinect v1 it correlates by 0.7 over 80 frames): a
+classifier that learns from them knows this hand again, and names what does not have its creases, however real. Where
+there are sequences to spare, it may learn from these and be asked about the others.
 """
 
 from collections.abc import Callable
@@ -11,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.datasets.inspection import spread_items
 from refiner.datasets.store import DepthStore
 from refiner.realism.classifier import Sample, Verdict, pooled, tell_apart
 from refiner.realism.maps import in_blocks, read_depth_mm
@@ -66,6 +72,8 @@ class Side:
         variants: Maps that were refined from each render; one of each is shown.
         half: Where given, every other map of each part of the split, by lot: 0 or 1 for what the other leaves.
         change: Where given, what is done to the maps before they are shown.
+        learn: Where given, a set of the same kind, of other sequences: classifiers learn from it, and are asked about
+            all of `store`. Else they learn from a half of `store`, in runs of neighbours, and are asked about the rest.
     """
 
     store: DepthStore
@@ -73,22 +81,32 @@ class Side:
     variants: int = 1
     half: int | None = None
     change: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
+    learn: DepthStore | None = None
 
     def tested(self, effort: Effort) -> int:
         """Give how many maps are asked about in a round."""
-        maps = len(in_blocks(len(self.store) // self.variants, effort.maps, seed=0)[1])
+        maps = len(self._parts(effort, seed=0)[1][1])
         return maps if self.half is None else maps // 2
 
     def split(self, effort: Effort, seed: int) -> Split:
         """Read the maps of one round. A refined map is tested where its render is not trained on."""
-        parts = in_blocks(len(self.store) // self.variants, effort.maps, seed)
-        return tuple(self._shown(items * self.variants, seed, part) for part, items in enumerate(parts))  # pyright: ignore[reportReturnType]
+        parts = self._parts(effort, seed)
+        return tuple(self._shown(store, items, seed, part) for part, (store, items) in enumerate(parts))  # pyright: ignore[reportReturnType]
 
-    def _shown(self, items: NDArray[np.int64], seed: int, part: int) -> Shown:
+    def _parts(self, effort: Effort, seed: int) -> list[tuple[DepthStore, NDArray[np.int64]]]:
+        """Choose what is learnt from, and what is asked about, before variants and halves."""
+        if self.learn is None:
+            blocks = in_blocks(len(self.store) // self.variants, effort.maps, seed)
+            return [(self.store, items) for items in blocks]
+        stores = (self.learn, self.store)
+        return [(store, spread_items(len(store) // self.variants, effort.maps)) for store in stores]
+
+    def _shown(self, store: DepthStore, items: NDArray[np.int64], seed: int, part: int) -> Shown:
+        items = items * self.variants
         if self.half is not None:
             lot = np.random.default_rng((0x6861, seed, part)).permutation(len(items))
             items = items[np.sort(lot[self.half :: 2])]
-        depth_mm = read_depth_mm(self.store, items, self.unit_mm)
+        depth_mm = read_depth_mm(store, items, self.unit_mm)
         return Shown(depth_mm if self.change is None else self.change(depth_mm), items)
 
 

@@ -80,8 +80,11 @@ def test_the_whole_of_it(monkeypatch, capsys, more, frames):
     if "--fit" in more:
         assert report["maps"]["synthetic"] == report["maps"]["real"]
         assert "fitted.zarr item 0" in DepthStore(Path("runs/r/synthetic.zarr")).read("source")[0]
+        assert report["sets"]["learn_refined"]["path"] == "runs/r/refined_seen.zarr"
+        assert sorted(report["same_sequences"]) == ["refined", "synthetic"]
     for level in ("patches", "whole_maps"):
-        assert 0 <= report["without_noise"][level]["accuracy"] <= 1
+        for name in ("synthetic", "refined"):
+            assert 0 <= report["without_noise"][name][level]["accuracy"] <= 1
         assert 0 <= report["seen_against_unseen"][level]["accuracy"] <= 1
         assert 0 <= report[level]["refined_against_real"]["accuracy"] <= 1
     other = [judged["patches"]["accuracy"] for judged in report["refined_against_real_by_seed"]]

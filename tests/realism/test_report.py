@@ -66,6 +66,32 @@ def test_a_small_set_is_judged_in_rounds_and_the_report_says_so(monkeypatch):
     assert f"patches judged in 2 rounds, refined {by_round[0]:.3f}, {by_round[1]:.3f}." in text
 
 
+def test_the_command_learns_from_other_sets_where_they_are_given(monkeypatch, capsys):
+    stores()
+    for name in ("synthetic", "refined", "real"):
+        write_balls(f"other_{name}.zarr", **SIZE, unit_mm=2.0, seed=9, noisy=name != "synthetic")
+    monkeypatch.setattr(report_module, "measure", lambda *sets, **more: measure(*sets, **more | {"effort": QUICK}))
+    words = ["evaluate", "--out", "report"]
+    for name in ("synthetic", "refined", "real"):
+        words += [f"--{name}", f"{name}.zarr"]
+    some = [*words, "--learn-synthetic", "other_synthetic.zarr", "--learn-real", "other_real.zarr"]
+    assert main(some) == 2
+    assert "Found no --learn-refined" in capsys.readouterr().err
+    assert main([*some, "--learn-refined", "other_refined.zarr"]) in (0, 1)
+    report = json.loads(Path("report/report.json").read_text())
+    assert report["unit_mm"] == 2.0
+    assert report["sets"]["learn_refined"]["path"] == "other_refined.zarr"
+    assert report["patches"]["refined_against_real"]["pictures"][0] > 100  # all eighty maps are asked about
+    assert "- learnt from: `other_refined.zarr`" in Path("report/report.md").read_text()
+
+
+def test_sets_to_learn_from_must_be_as_those_that_are_asked_about():
+    synthetic, refined, real = stores()
+    write_balls("twice.zarr", count=160, size=32)
+    with pytest.raises(StoreError, match="twice.zarr has 2 maps of 32 px to a render, and refined.zarr has 1"):
+        measure(synthetic, refined, real, learn=(synthetic, DepthStore("twice.zarr"), real))
+
+
 def test_the_command_leaves_report_and_pictures(monkeypatch, capsys):
     stores()
     monkeypatch.setattr(report_module, "measure", lambda *sets, **more: measure(*sets, **more | {"effort": QUICK}))

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from fakes import write_balls
 
 from refiner.datasets.store import DepthStore
+from refiner.datasets.store_writer import StoreWriter
 from refiner.realism import classifier, verdicts
 from refiner.realism.maps import in_blocks
 from refiner.realism.verdicts import LEVELS, Effort, Shown, Side, rounds_for, verdict_on
@@ -53,6 +56,45 @@ def test_maps_are_changed_before_they_are_shown():
     real = side("real.zarr", 80)
     deeper = Side(real.store, 1.0, change=lambda depth_mm: depth_mm + 5)
     np.testing.assert_array_equal(deeper.split(QUICK, 0)[1].depth_mm, real.split(QUICK, 0)[1].depth_mm + 5)
+
+
+def test_where_there_are_other_sequences_they_are_learnt_from_and_the_whole_set_is_asked_about():
+    asked = side("asked.zarr", 24, variants=2)
+    learnt = write_balls("learnt.zarr", count=60, size=32, unit_mm=1.0, seed=7)
+    both = Side(asked.store, 1.0, variants=2, learn=DepthStore(learnt))
+    train, test = both.split(QUICK, 0)
+    assert train.items.tolist() == list(range(0, 60, 2))
+    assert test.items.tolist() == list(range(0, 24, 2))
+    np.testing.assert_array_equal(train.depth_mm, DepthStore(learnt).read("depth")[::2])
+    assert both.tested(QUICK) == 12
+    halves = [Side(asked.store, 1.0, half=number, learn=DepthStore(learnt)).split(QUICK, 0) for number in (0, 1)]
+    for part, count in ((0, 40), (1, 24)):
+        items = [*halves[0][part].items, *halves[1][part].items]
+        assert len(set(items)) == len(items) == count
+
+
+def write_creased(name, surfaces, seed):
+    """Write planes of 32 px, each with one of some rough surfaces, of 1.5 mm, in runs of equal ones."""
+    relief = np.random.default_rng(seed).normal(0, 1.5, (surfaces, 32, 32))
+    depth_mm = 700 + np.repeat(relief, 80 // surfaces, axis=0)
+    store = StoreWriter(Path(name), count=80, size=32, depth_unit_mm=1.0, provenance={"command": ""}, arrays={})
+    rows = {"camera": np.ones((80, 4)), "centre_mm": np.tile([0, 0, 700], (80, 1)), "cube_mm": np.full(80, 260)}
+    store.write(0, {"depth": np.rint(depth_mm).astype(np.uint16), **{k: v.astype(np.float32) for k, v in rows.items()}})
+    store.finish()
+    return DepthStore(name)
+
+
+def test_a_surface_that_is_known_again_is_told_from_others_of_its_kind_unless_sequences_are_kept_apart(monkeypatch):
+    """Both sets are as rough; in one a surface lasts for 40 maps, as when a hand holds still."""
+    monkeypatch.setattr(classifier, "_FEWEST_EPOCHS", 6)
+    monkeypatch.setattr(classifier, "_FEWEST_UPDATES", 10)
+    effort = Effort(maps=80, patches=240, most_epochs=6)
+    held, learnt_held = write_creased("held.zarr", 2, 1), write_creased("learnt_held.zarr", 2, 2)
+    free, learnt_free = write_creased("free.zarr", 80, 3), write_creased("learnt_free.zarr", 80, 4)
+    sides = (Side(held, 1.0), Side(free, 1.0))
+    apart = (Side(held, 1.0, learn=learnt_held), Side(free, 1.0, learn=learnt_free))
+    assert verdict_on(*sides, "patches", effort, 0).accuracy > 0.9
+    assert verdict_on(*apart, "patches", effort, 0).accuracy < 0.65
 
 
 @pytest.mark.parametrize(("maps", "wanted"), [(40, 3), (88, 3), (160, 2), (240, 1), (4000, 1)])
