@@ -16,6 +16,7 @@ of split and weights. A run that was interrupted goes on.
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def without_noise(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def gap(
     first: DepthStore, real: DepthStore, effort: Effort, seed: int = 0, *, noise: bool = True,
-    learn: tuple[DepthStore, DepthStore] | None = None,
+    learn: tuple[DepthStore, DepthStore] | None = None, levels: Iterable[str] = tuple(LEVELS),
 ) -> dict[str, Any]:  # fmt: skip
     """Give the accuracy of fresh classifiers that are shown two sets, with or without their noise.
 
@@ -72,12 +73,13 @@ def gap(
         seed: Of the classifiers.
         noise: Whether they see it.
         learn: Where given, what they learn from in place of `first` and `real`.
+        levels: What they are shown, see `refiner.realism.verdicts.LEVELS`.
     """
     unit_mm = max(store.depth_unit_mm for store in (first, real, *(learn or ())))
     change = None if noise else without_noise
     sides = zip((first, real), learn or (None, None), strict=True)
     side, real_side = (Side(store, unit_mm, change=change, learn=other) for store, other in sides)
-    return {level: verdict_on(real_side, side, level, effort, seed).as_plain() for level in LEVELS}
+    return {level: verdict_on(real_side, side, level, effort, seed).as_plain() for level in levels}
 
 
 def main() -> None:
@@ -91,6 +93,8 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true", help="render the hands that `refiner fit` finds in the recording")
     parser.add_argument("--fit-bank", type=int, default=20000, help="see `refiner fit --bank`")
     parser.add_argument("--window-px", type=int, default=1, help="of the camera, see `refiner fit --window-px`")
+    parser.add_argument("--rounds", type=int, default=3, help="renders of each hand of --fit that are learnt from")
+    parser.add_argument("--jitter-deg", type=float, default=0.0, help="of these, see `refiner render --jitter-deg`")
     parser.add_argument("--maps", type=int, default=6000)
     parser.add_argument("--updates", type=int, default=4000)
     parser.add_argument("--recipe", nargs="+", default=["simgan/fast.yaml"], help="files for `refiner train --config`")
@@ -106,13 +110,20 @@ def main() -> None:
         words = ["prepare", str(out / "frames" / store.stem), str(store), "--size", "64", "--hand", options.hand]
         unless_whole(store, words + (["--camera", options.camera] if options.camera else []))
     learnt, window = synthetic, ["--window-px", str(options.window_px)]
+    synthetic_seen, refined_seen = out / "synthetic_seen.zarr", out / "refined_seen.zarr"
     if options.fit:
-        learnt = out / "synthetic_seen.zarr"
-        for real, render in ((seen, learnt), (unseen, synthetic)):
+        learnt = synthetic_seen
+        for real, render in ((seen, synthetic_seen), (unseen, synthetic)):
             poses = out / f"{real.stem}_fitted.zarr"
             unless_whole(poses, ["fit", str(real), str(poses), "--hand", options.hand,
                                  "--bank", str(options.fit_bank), *window])  # fmt: skip
             unless_whole(render, ["render", str(render), "--poses", str(poses), *window])
+        if options.jitter_deg > 0:
+            learnt = out / "synthetic_learnt.zarr"
+            words = ["render", str(learnt), "--poses", str(out / "seen_fitted.zarr"), *window]
+            words += ["--jitter-deg", str(options.jitter_deg)]
+            words += ["--count", str(options.rounds * len(DepthStore(synthetic_seen)))]
+            unless_whole(learnt, words)
     else:
         words = ["render", str(synthetic), "--count", str(options.maps), "--size", "64", "--like", str(seen), *window]
         words += ["--scene", options.scene] if options.scene else []
@@ -125,23 +136,23 @@ def main() -> None:
     unless_whole(refined, ["refine", str(checkpoint), str(synthetic), str(refined)])
     learn: list[DepthStore] = []
     if options.fit:
-        refined_seen = out / "refined_seen.zarr"
-        unless_whole(refined_seen, ["refine", str(checkpoint), str(learnt), str(refined_seen)])
-        learn = [DepthStore(path) for path in (learnt, refined_seen, seen)]
+        unless_whole(refined_seen, ["refine", str(checkpoint), str(synthetic_seen), str(refined_seen)])
+        learn = [DepthStore(path) for path in (synthetic_seen, refined_seen, seen)]
     stores = {"synthetic": DepthStore(synthetic), "refined": DepthStore(refined), "real": DepthStore(unseen)}
     make_sheet(stores["synthetic"], stores["refined"], stores["real"], out / "sheet.png")
     effort = Effort(most_epochs=options.most_epochs)
     report = write_report(stores, out / "realism", 0, effort, learn)
     others = {"synthetic": (learn[0], learn[2]), "refined": (learn[1], learn[2])} if learn else {}
-    report["same_sequences"] = {name: gap(stores[name], stores["real"], effort) for name in others}
+    patches = ["patches"]
+    report["same_sequences"] = {name: gap(stores[name], stores["real"], effort, levels=patches) for name in others}
     report["without_noise"] = {
-        name: gap(stores[name], stores["real"], effort, noise=False, learn=others.get(name))
-        for name in ("synthetic", "refined")
+        name: gap(stores[name], stores["real"], effort, noise=False, learn=others.get(name), levels=levels)
+        for name, levels in (("synthetic", LEVELS), ("refined", patches))
     }
     report["seen_against_unseen"] = gap(DepthStore(seen), stores["real"], effort)
     rounds = len(report["patches"]["refined_against_real"]["by_round"])
     report["refined_against_real_by_seed"] = [
-        gap(stores["refined"], stores["real"], effort, seed, learn=others.get("refined"))
+        gap(stores["refined"], stores["real"], effort, seed, learn=others.get("refined"), levels=patches)
         for seed in range(1, options.classifiers + 1 - rounds)
     ]
     write_json(out / "report.json", report)

@@ -19,6 +19,7 @@ def render(
     sensor: str | None = None,
     like: str | None = None,
     poses: str | None = None,
+    jitter_deg: float = 0.0,
     camera: str | None = None,
     distance_mm: str | None = None,
     cube_mm: float | None = None,
@@ -45,6 +46,8 @@ def render(
             taken.
         poses: A set with poses of the hand model (NAME.zarr), rendered in its place instead of drawn hands. Maps
             beyond its number show its hands again from drawn views.
+        jitter_deg: Turn each hand of --poses, and bend each of its joints, by so many degrees (standard deviation),
+            anew for each map. Maps beyond the number of poses then show them in their place, too.
         camera: kinect1, kinect2, sr305, or fx,fy,cx,cy with or without ,width,height in pixels. Else that of --like or
             --poses, else kinect2 with --sensor tof and kinect1 otherwise.
         distance_mm: Least and greatest distance of the palm: near,far; 450,900 where there is no --like.
@@ -78,7 +81,8 @@ def render(
 
     given = {
         "count": count, "seed": seed or None, "size": size, "sensor": sensor, "like": like, "poses": poses,
-        "camera": camera, "distance-mm": distance_mm, "cube-mm": cube_mm, "hand": hand, "scene": scene,
+        "jitter-deg": jitter_deg or None, "camera": camera, "distance-mm": distance_mm, "cube-mm": cube_mm,
+        "hand": hand, "scene": scene,
         "shadow": None if shadow == "left" else shadow, "window-px": None if window_px == 1 else window_px,
     }  # fmt: skip
     words = ["refiner", "render", out]
@@ -92,6 +96,11 @@ def render(
             "a size >= 8 and workers >= 1."
         )
     require_window(window_px)
+    if not 0 <= jitter_deg <= 45 or (jitter_deg > 0 and poses is None):
+        raise UsageError(
+            f"Found --jitter-deg {jitter_deg:g} {'with' if poses else 'without'} --poses, wanted 0 to 45 degrees, and "
+            "a set of poses where it is not 0."
+        )
     if cube_mm is not None and not 0 < cube_mm <= 2000:
         raise UsageError(f"Found --cube-mm {cube_mm:g}, wanted a side > 0 and at most 2000 mm; a hand fits in 260.")
     real = DepthStore(like) if like is not None else None
@@ -132,6 +141,7 @@ def render(
         views=views,
         prior=prior,
         poses=solved,
+        jitter_deg=jitter_deg,
         window_px=window_px,
     )
     if shadow == "right" and isinstance(settings.sensor, StructuredLight):
@@ -147,6 +157,7 @@ def render(
             "cube_mm": places.cube_mm,
             "like": like,
             "poses": poses,
+            "jitter_deg": jitter_deg,
             "sensor": describe_sensor(settings.sensor) if settings.sensor is not None else None,
             "views": asdict(settings.views),
             "prior": asdict(settings.prior),

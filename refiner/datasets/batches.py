@@ -93,7 +93,8 @@ class TrainingBatches(IterableDataset[UnpairedBatch]):
             rank: Number of this device among all.
             start: Number of the first batch.
             dequantize: Whether camera readings are spread within their depth unit.
-            paired: Whether the camera maps are those of the rendered hands, item by item.
+            paired: Whether the camera maps are those of the rendered hands: of render i map i, counted from the first
+                again where there are more renders.
         """
         self._synthetic, self._real, self._items = synthetic, real, items
         self._batch_size, self._seed, self._rank, self._start = batch_size, seed, rank, start
@@ -104,7 +105,7 @@ class TrainingBatches(IterableDataset[UnpairedBatch]):
         rng = np.random.default_rng((_TRAINING, self._seed, step, self._rank))
         synthetic, real = (rng.choice(items, self._batch_size) for items in self._items)
         if self._paired:
-            real = synthetic
+            real = synthetic % len(self._real)
         return _batch(self._synthetic, synthetic, self._real, real, rng if self._dequantize else None)
 
     def __iter__(self) -> Iterator[UnpairedBatch]:

@@ -19,6 +19,7 @@ from scipy.spatial.transform import Rotation
 from refiner.datasets.store_writer import CHUNK_ITEMS, StoreWriter
 from refiner.geometry.crop import crop_cube, seen_pixels
 from refiner.geometry.depth import to_mm, to_units
+from refiner.hand.jitter import jitter_hands
 from refiner.hand.limits import sample_hands
 from refiner.hand.model import HandModel, load_hand, pose_hands
 from refiner.hand.skeleton import HAND21
@@ -139,8 +140,9 @@ def render_hands(settings: RenderSettings, *, seed: int, items: Sequence[int] | 
     rotations = np.empty((count, 3, 3))
     for n, item in enumerate(items):
         triangles = model.triangles_of(side[n])
-        if settings.poses is not None and item < len(settings.poses.names):
-            view = given_view(settings, settings.poses, vertices[n], joints[n], triangles, seed, int(item))
+        if settings.poses is not None and (settings.jitter_deg > 0 or item < len(settings.poses.names)):
+            turn = pose[n, :3]
+            view = given_view(settings, settings.poses, turn, vertices[n], joints[n], triangles, seed, int(item))
         else:
             view = draw_view(settings, vertices[n], joints[n], triangles, seed, int(item))
         rotations[n] = view.rotation
@@ -157,7 +159,10 @@ def _hands(
         sample = sample_hands(model, seed, items, settings.prior)
         return sample.pose, sample.shape, sample.side
     chosen = items % len(settings.poses.names)
-    return settings.poses.pose[chosen], settings.poses.shape[chosen], settings.poses.side[chosen]
+    pose, shape, side = settings.poses.pose[chosen], settings.poses.shape[chosen], settings.poses.side[chosen]
+    if settings.jitter_deg > 0:
+        pose = jitter_hands(model, pose, shape, settings.jitter_deg, seed, items)
+    return pose, shape, side
 
 
 def _source(settings: RenderSettings, seed: int, item: int) -> str:

@@ -53,6 +53,8 @@ class RenderSettings:
         prior: What hands are drawn.
         poses: Hands to render instead. The first M items show them as they stand, at their place and in their cube;
             later rounds show them anew from drawn views and places.
+        jitter_deg: Where > 0, all rounds show given hands at their place and in their cube, each turned and bent by so
+            much (see `refiner.hand.jitter`).
         window_px: See `refiner.render.window`, in pixels of the crops.
     """
 
@@ -63,6 +65,7 @@ class RenderSettings:
     views: Viewpoints = field(default_factory=Viewpoints)
     prior: HandPrior = field(default_factory=HandPrior)
     poses: GivenPoses | None = None
+    jitter_deg: float = 0.0
     window_px: int = 1
 
     @property

@@ -64,13 +64,15 @@ class View:
 
 
 def given_view(
-    settings: RenderSettings, poses: GivenPoses, vertices: Points, joints: Points, triangles, seed: int, item: int
-) -> View:
+    settings: RenderSettings, poses: GivenPoses, turn: Points, vertices: Points, joints: Points, triangles,
+    seed: int, item: int,
+) -> View:  # fmt: skip
     """Show a given hand at its place, in its cube.
 
     Args:
         settings: Camera and sensor.
-        poses: The hands; the one of this item is shown.
+        poses: The hands; the one of this item is shown, from the first again where there are fewer.
+        turn: (3,) rotation vector, camera from hand.
         vertices: (V, 3) of the posed hand without its global rotation.
         joints: (21, 3) likewise.
         triangles: (T, 3) for its side.
@@ -80,15 +82,15 @@ def given_view(
     Raises:
         StoreError: Nothing of it lies in the image.
     """
-    rotation = Rotation.from_rotvec(poses.pose[item, :3]).as_matrix()
-    view = _look(settings, rotation, poses.wrist_mm[item], longer_arm(vertices), joints, triangles)
+    given, rotation = item % len(poses.names), Rotation.from_rotvec(turn).as_matrix()
+    view = _look(settings, rotation, poses.wrist_mm[given], longer_arm(vertices), joints, triangles)
     if view is None or not view.clean_mm.any():
         raise StoreError(
-            f"{poses.names[item]}: nothing of this hand lies in the image of the camera {settings.camera.intrinsics}. "
+            f"{poses.names[given]}: nothing of this hand lies in the image of the camera {settings.camera.intrinsics}. "
             "Give the camera that the poses were solved for (--camera), or leave this frame out."
         )
-    image = None if poses.image is None else poses.image[item]
-    view = replace(view, centre_mm=poses.centre_mm[item], cube_mm=float(poses.cube_mm[item]), image=image)
+    image = None if poses.image is None else poses.image[given]
+    view = replace(view, centre_mm=poses.centre_mm[given], cube_mm=float(poses.cube_mm[given]), image=image)
     return _sense(settings, view, seed, item)
 
 
