@@ -21,7 +21,7 @@ from refiner.geometry.depth import to_mm
 
 SMOOTH_PX, MOST_MM, SHIFT_PX = 2.0, 6.0, 3
 """Detail beyond `MOST_MM` is an edge between two fingers and does not count."""
-FEWEST_PX, PAIRS = 60, 40
+FEWEST_PX, PAIRS = 60, 400
 LAGS = (1, 5, 20)
 
 
@@ -56,12 +56,12 @@ def likenesses(store: DepthStore, seed: int = 0) -> dict[str, dict[str, float]]:
     for lag in LAGS:
         items = np.flatnonzero(sequence[lag:] == sequence[:-lag])
         pairs[f"{lag} apart"] = [(int(k), int(k) + lag) for k in items]
-    drawn = rng.integers(0, len(store), (20 * PAIRS, 2))
+    drawn = rng.integers(0, len(store), (2 * PAIRS, 2))
     pairs["other sequences"] = [(int(a), int(b)) for a, b in drawn if sequence[a] != sequence[b]]
     report: dict[str, dict[str, float]] = {}
     for name, all_pairs in pairs.items():
         if all_pairs:
-            chosen = rng.permutation(len(all_pairs))[: 10 * PAIRS]
+            chosen = rng.permutation(len(all_pairs))[:PAIRS]
             found = [likeness(details[a], details[b]) for a, b in (all_pairs[k] for k in chosen)]
             low, middle, high = np.nanquantile(found, (0.25, 0.5, 0.75))
             report[name] = {"median": float(middle), "low": float(low), "high": float(high), "pairs": len(found)}

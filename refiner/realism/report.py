@@ -59,10 +59,11 @@ def measure(
     """
     variants = check_sets(synthetic, refined, real)
     learn_synthetic, learn_refined, learn_real = learn or (None, None, None)
-    if learn and (check_sets(*learn), learn[2].size) != (variants, real.size):
+    learnt = (check_sets(*learn), learn[2].size) if learn else (variants, real.size)
+    if learnt != (variants, real.size):
         raise StoreError(
-            f"{learn[1].path} has {check_sets(*learn)} maps of {learn[2].size} px to a render, and {refined.path} has "
-            f"{variants} of {real.size} px; wanted the same. Refine both with the same --variants."
+            f"{learn[1].path} has {learnt[0]} maps of {learnt[1]} px to a render, and {refined.path} has {variants} of "
+            f"{real.size} px; wanted the same. Refine both with the same --variants."
         )
     unit_mm = max(store.depth_unit_mm for store in (refined, real, *learn[1:]))
     # Real maps are divided by lot into two sets that nothing can tell apart.

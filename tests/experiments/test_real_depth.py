@@ -85,6 +85,7 @@ def test_the_whole_of_it(monkeypatch, capsys, more, frames):
         assert "fitted.zarr item 0" in DepthStore(Path("runs/r/synthetic.zarr")).read("source")[0]
         assert report["sets"]["learn_refined"]["path"] == "runs/r/refined_seen.zarr"
         assert sorted(report["same_sequences"]) == ["refined", "synthetic"]
+    assert 0 <= report["without_noise"]["refined"]["patches"]["accuracy"] <= 1
     for level in ("patches", "whole_maps"):
         assert 0 <= report["without_noise"]["synthetic"][level]["accuracy"] <= 1
         assert 0 <= report["seen_against_unseen"][level]["accuracy"] <= 1
