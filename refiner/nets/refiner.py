@@ -6,6 +6,7 @@ and not a draw inside, so that the caller decides which maps get which noise.
 """
 
 import inspect
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -23,8 +24,8 @@ from refiner.nets.blocks import (
     is_reading,
     mean_around,
 )
+from refiner.nets.camera_noise import CameraNoise, mean_window
 from refiner.nets.choice import ChoicePrior, at_outline, choice_noise, share_of_readings
-from refiner.nets.sampling import at_camera_pixels, average_over_footprint, round_disparity
 
 _LEAK = 0.2
 """Negative slope of the residual refiner: with ReLU every unit of the last block died within 1,000 updates."""
@@ -85,17 +86,17 @@ class ResidualRefiner(nn.Module):
     number of its own: with one number for both a camera that loses rims could not grow.
 
     The last layer starts at zero: then y differs from x by noise of first_noise 2^q, and where n > margin; it is x
-    exactly without noise (with camera_px beyond 1, x averaged). Depth moves by `max_shift` at most, at outlines by
+    exactly without noise, but for a camera's steps and rows. Depth moves by `max_shift` at most, at outlines by
     `rim_shift` more, but for noise of mean 0 and `max_noise` at most, and no reading arises farther than `reach_px`
     from one of x: labels hold by construction, whatever is learnt.
 
     Attributes:
         reference_mm: Median distance of the maps it is trained on, at which dimness counts from 0; 1 m until told.
-        half_cube_mm: What 1 of network depth is, where camera_px is beyond 1; 130 mm until told.
+        camera: Its noise of depth, where there is a focal_px.
     """
 
     reference_mm: Tensor
-    half_cube_mm: Tensor
+    camera: CameraNoise | None
 
     def __init__(
         self,
@@ -117,9 +118,12 @@ class ResidualRefiner(nn.Module):
         choice_gain: float = 0.1,
         window: float = 0.0,
         camera_px: int = 1,
+        focal_px: float = 0.0,
         step_mm: float = 0.0,
         rim_shift: float = 0.0,
         field_px: int = 5,
+        window_px: int | None = None,
+        row_offset: float = 0.0,
     ) -> None:
         """Build the network.
 
@@ -149,17 +153,23 @@ class ResidualRefiner(nn.Module):
             choice_gain: Scale of m.
             window: Deviations of the choice's noise by which a pixel amid readings is likelier to be one than a pixel
                 without any around. 0 does without windows, and without a number of its own for new readings.
-            camera_px: The camera's pixels along one of the map, odd. Beyond 1 noise is drawn at the camera's, then
-                averaged as a crop does (see `refiner.nets.sampling`).
-            step_mm: The camera's steps of disparity, as depth at 1 m; 0 is none. Wants camera_px beyond 1: a map's own
-                pixels show means of several steps.
+            camera_px: The camera's pixels along one of the map, at most, rounded up.
+            focal_px: The camera's focal length. Beyond 0 noise is drawn at its pixels, of which those along one of the
+                map are focal_px x (cube / side of the map) / distance, then averaged as a crop does (see
+                `refiner.nets.sampling`). 0 draws it at the map's.
+            step_mm: The camera's steps of disparity, as depth at 1 m; 0 is none. Wants focal_px: a map's own pixels
+                show means of several steps.
             rim_shift: Greatest further change of depth at an outline, in half cubes; half of it a pixel farther in.
                 Time of flight mixes hand and background there, so that rims fly away by some tens of millimetres.
             field_px: Side of the filter that makes noise of depth alike at neighbours, in the camera's pixels, odd. It
-                begins as a mean that leaves out the outermost: 11 is a first Kinect's window of 9.
+                begins as the mean of `window_px`.
+            window_px: Side of the window that a camera matches, odd; none is all of the filter but the outermost.
+            row_offset: How far every other row of the camera lies behind its neighbours, at first, half of it either
+                way, in half cubes. 0 does without. Wants focal_px.
 
         Raises:
-            ValueError: The shares are negative or do not add up to 1; a side is even; steps come without camera_px.
+            ValueError: The shares are negative or do not add up to 1; a side is even, or a window wider than the
+                filter; there are camera_px, steps or rows without focal_px, or it without noise.
         """
         super().__init__()
         given = locals()
@@ -167,12 +177,18 @@ class ResidualRefiner(nn.Module):
         self.settings["choice_noise"] = list(choice_noise)
         if min(choice_noise) < 0 or abs(sum(choice_noise) - 1) > 1e-6:
             raise ValueError(f"Found choice_noise {choice_noise}, wanted three shares >= 0 that add up to 1.")
-        if field_px < 3 or field_px % 2 == 0:
-            raise ValueError(f"Found field_px {field_px}, wanted an odd number from 3 on.")
-        if camera_px < 1 or camera_px % 2 == 0 or (step_mm > 0 and camera_px == 1) or (camera_px > 1 and not noise):
+        window_px = field_px - 2 if window_px is None else window_px
+        if field_px < 3 or field_px % 2 == 0 or not 1 <= window_px <= field_px or window_px % 2 == 0:
             raise ValueError(
-                f"Found camera_px {camera_px}, step_mm {step_mm} and noise {noise}, wanted an odd camera_px, beyond 1 "
-                "where there are steps, and noise where it is."
+                f"Found field_px {field_px} and window_px {window_px}, wanted an odd number from 3 on, and one up to "
+                "it."
+            )
+        at_camera = camera_px > 1 or step_mm > 0 or row_offset > 0
+        if camera_px < 1 or (at_camera and focal_px <= 0) or (focal_px > 0 and not noise):
+            raise ValueError(
+                f"Found camera_px {camera_px}, focal_px {focal_px}, step_mm {step_mm}, row_offset {row_offset} and "
+                f"noise {noise}, wanted a camera_px >= 1, a focal_px > 0 where that is more than 1 or where there are "
+                "steps or rows, and noise with a focal_px. Networks of before focal_px are to be trained anew."
             )
         self.fold, self.chooses = fold, noise
         self._noise_parts = [part * fold**2 * noise for part in (1, 1, camera_px**2)]
@@ -182,11 +198,8 @@ class ResidualRefiner(nn.Module):
         self.first_noise, self.max_noise = first_noise, max_noise
         self.slope_gain, self.sees_distance = slope_gain, sees_distance
         self.choice_px, self.choice_gain = choice_px, choice_gain
-        self.camera_px, self.step_mm = camera_px, step_mm
         self.register_buffer("reference_mm", torch.tensor(1000.0))
-        if camera_px > 1:
-            self.register_buffer("half_cube_mm", torch.tensor(130.0))
-        planes = (4 if slope_gain > 0 else 2) + noise * camera_px**2 + (sharpness > 0)
+        planes = (4 if slope_gain > 0 else 2) + noise + (sharpness > 0)
         self.first = nn.Conv2d(planes * fold**2 + DISTANCE_PLANES * sees_distance, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels, 3, _LEAK) for _ in range(blocks)))
         if choice_px is None:
@@ -196,11 +209,12 @@ class ResidualRefiner(nn.Module):
         self.last = nn.Conv2d(channels, (3 - (choice_px is None)) * fold**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # pyright: ignore[reportArgumentType]
-        if noise:
+        self.camera = None
+        if focal_px > 0:
+            self.camera = CameraNoise(focal_px, camera_px, step_mm, field_px, window_px, row_offset, max_noise)
+        elif noise:
             self.field = nn.Conv2d(1, 1, field_px, padding=field_px // 2, bias=False)
-            nn.init.zeros_(self.field.weight)
-            with torch.no_grad():
-                self.field.weight[..., 1:-1, 1:-1] = 1 / (field_px - 2)  # a mean, at unit variance
+            self.field.weight.data.copy_(mean_window(window_px, field_px))
         # Convolutions of few channels are about a quarter faster on a CPU with the channels innermost.
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
@@ -249,7 +263,10 @@ class ResidualRefiner(nn.Module):
         if self.prior.window > 0 or self.rim_shift > 0:
             share = share_of_readings(reading)
             most = most + self.rim_shift * at_outline(share)
-        predicted = self._predict(torch.cat([*planes, reading], dim=1), for_depth, distance_mm)
+        measure, seen = self._measure(for_depth, distance_mm, height, width)
+        folded = [for_depth] if seen is None else []
+        planes = [*planes, *([] if seen is None else [seen]), reading]
+        predicted = self._predict(torch.cat(planes, dim=1), folded, distance_mm)
         shift, spread, *own_choice = predicted[..., :height, :width].split(1, 1)
         steady = moved = surface + most * torch.tanh(self.gain * shift)
         drawn = torch.zeros_like(depth)
@@ -257,7 +274,7 @@ class ResidualRefiner(nn.Module):
             own, near = F.pixel_shuffle(own, self.fold), F.pixel_shuffle(near, self.fold)
             drawn = choice_noise(own, near, self.choice_noise, tries=self.training)[..., :height, :width]
             deviation = (self.gain * self.max_shift * spread + self.first_noise) * strength
-            moved = self._measured(steady, deviation, for_depth, distance_mm)
+            moved = measure(steady, deviation)
         if self.choice_px is None:
             choice = self.threshold.expand_as(depth)
         else:
@@ -270,29 +287,31 @@ class ResidualRefiner(nn.Module):
         # Where nothing is within reach the surface is +1: shifted values must not become readings there.
         return _Parts(moved, steady, choice, drawn, is_reading(surface), excess)
 
-    def _measured(self, steady: Tensor, deviation: Tensor, noise: Tensor, distance_mm: Tensor | None) -> Tensor:
-        """Give d of d without noise and its deviation, (N, 1, H, W), and of f before its filter, folded."""
-        height, width = steady.shape[-2:]
-        k = self.camera_px
-        field = self.field(F.pixel_shuffle(noise, k * self.fold)).float()[..., : k * height, : k * width]
-        if k > 1:
-            steady = at_camera_pixels(steady, k, self.half_cube_mm)
-            deviation = deviation.repeat_interleave(k, 2).repeat_interleave(k, 3)
-        measured = steady + self.max_noise * torch.tanh(deviation * field / self.max_noise)
-        if k == 1:
-            return measured
-        if self.step_mm > 0:
-            if distance_mm is None:
-                raise ValueError("This network was built to measure in steps of disparity (step_mm): give distance_mm.")
-            measured = round_disparity(measured, distance_mm, self.half_cube_mm, self.step_mm)
-        return average_over_footprint(measured, k, self.half_cube_mm)
+    def _measure(
+        self, noise: Tensor, distance_mm: Tensor | None, height: int, width: int
+    ) -> tuple[Callable[[Tensor, Tensor], Tensor], Tensor | None]:
+        """Give what adds noise to depths of a given deviation, and what the blocks see of a camera's.
 
-    def _predict(self, planes: Tensor, noise: Tensor, distance_mm: Tensor | None) -> Tensor:
+        Noise is f before its filter, folded.
+        """
+        if self.camera is not None:
+            if distance_mm is None:
+                raise ValueError("This network was built to measure at a camera's pixels (focal_px): give distance_mm.")
+            camera, independent = self.camera, F.pixel_shuffle(noise, self.camera.most_px * self.fold)
+            drawn = camera.draw(independent, distance_mm, height, width)
+            return lambda depth, deviation: camera(depth, deviation, drawn), drawn.seen
+        if not self.chooses:
+            return lambda depth, _: depth, None
+        field = self.field(F.pixel_shuffle(noise, self.fold)).float()[..., :height, :width]
+        most = self.max_noise
+        return lambda depth, deviation: depth + most * torch.tanh(deviation * field / most), None
+
+    def _predict(self, planes: Tensor, noise: list[Tensor], distance_mm: Tensor | None) -> Tensor:
         """Give s, a and perhaps m, (N, 3, H, W) or a little larger, of surface, slopes, dimness and readings."""
         height, width = planes.shape[-2:]
         if height % self.fold or width % self.fold:
             planes = F.pad(planes, (0, -width % self.fold, 0, -height % self.fold), mode="replicate")
-        parts = [F.pixel_unshuffle(planes, self.fold), noise]
+        parts = [F.pixel_unshuffle(planes, self.fold), *noise]
         if self.sees_distance:
             parts.append(distance_planes(distance_mm, parts[0]))
         first = self.first(torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last))

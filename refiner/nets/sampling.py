@@ -1,76 +1,76 @@
-"""How a camera samples depth: at its own pixels, several to one of a map, and in steps.
+"""How a camera samples depth: at its own pixels, in steps, and not at the pixels of a map that is cut from its image.
 
-A crop of few pixels averages the camera's readings over each pixel's footprint (`refiner.geometry.crop`), so that noise
-and steps which are made at the map's own pixels cannot look like a camera's: these are made at the camera's, and then
-averaged as the crop does. All functions pass gradients; a rounding passes them as if it were not there (the
-straight-through estimator, Bengio et al. 2013, arXiv 1308.3432).
+A crop averages the camera's readings over each pixel's footprint (`refiner.geometry.crop`), at a distance that grows as
+the hand comes nearer. Noise that is alike at the camera's neighbours, or alternates from row to row, is not so at the
+map's, and steps of disparity are mixed. So both are made at the camera's pixels, and brought to the map's as the crop
+does: by one matrix for the rows and one for the columns, since a tent is the product of the two. All functions pass
+gradients; a rounding passes them as if it were not there (the straight-through estimator, Bengio et al. 2013, arXiv
+1308.3432).
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from refiner.geometry.crop import SAME_SURFACE_MM
-from refiner.nets.blocks import NO_READING, is_reading
-
-_NOWHERE = 9.0
-"""Network depth beyond a map's border: too far from any surface to be averaged with it."""
+from refiner.nets.blocks import is_reading
 
 
-def at_camera_pixels(depth: Tensor, camera_px: int, half_cube_mm: Tensor) -> Tensor:
-    """Continue each pixel's surface over the camera's pixels in it.
+class Sampling(NamedTuple):
+    """Where the pixels of maps lie in the camera's image: matrices for rows and columns, both ways.
 
-    Linear towards the neighbour where that is of the same surface, else as on the other side, else flat.
+    Attributes:
+        to_map: Two of (N, side of the map, side of the image): what a crop averages, rows then columns.
+        to_camera: Two of (N, side of the image, side of the map): the map between its pixels, linear.
+    """
+
+    to_map: tuple[Tensor, Tensor]
+    to_camera: tuple[Tensor, Tensor]
+
+    def at_map_pixels(self, image: Tensor) -> Tensor:
+        """Average (N, 1, h, w) of the camera's pixels to (N, 1, H, W)."""
+        return _resample(self.to_map, image)
+
+    def at_camera_pixels(self, depth: Tensor) -> Tensor:
+        """Continue (N, 1, H, W) linearly to (N, 1, h, w) of the camera's pixels."""
+        return _resample(self.to_camera, depth)
+
+
+def camera_sampling(step_px: Tensor, phase_px: Tensor, map_sides: tuple[int, int], sides: tuple[int, int]) -> Sampling:
+    """Lay maps over images of a camera, middle on middle but for a phase.
 
     Args:
-        depth: (N, 1, H, W).
-        camera_px: k, the camera's pixels along one of the map, odd.
-        half_cube_mm: (), what 1 of network depth is.
-
-    Returns:
-        (N, 1, k H, k W).
+        step_px: (N,), the camera's pixels along one of the map.
+        phase_px: (N, 2), how far the middles are apart, rows and columns.
+        map_sides: H and W of the maps.
+        sides: h and w of the part of the camera's image, which should hold all of the map.
     """
-    reading, most = is_reading(depth), SAME_SURFACE_MM / half_cube_mm
-    offsets = [(i - camera_px // 2) / camera_px for i in range(camera_px)]
-    changes = []
-    for axis, margin in ((2, (0, 0, 1, 1)), (3, (1, 1, 0, 0))):
-        around, slopes, same = F.pad(depth, margin, value=NO_READING), [], []
-        for start, sign in ((0, -1), (2, 1)):  # the neighbour before, the neighbour after
-            other = around.narrow(axis, start, depth.shape[axis])
-            same.append(reading & is_reading(other) & ((other - depth).abs() <= most))
-            slopes.append(torch.where(same[-1], sign * (other - depth), 0.0))
-        before, after = torch.where(same[0], *slopes), torch.where(same[1], *reversed(slopes))
-        changes.append([(before if offset < 0 else after) * offset for offset in offsets])
-    down, across = changes
-    rows = [torch.stack([depth + d + a for a in across], dim=-1).flatten(-2) for d in down]
-    return torch.stack(rows, dim=-2).flatten(-3, -2)
+    to_map, to_camera = [], []
+    for axis in (0, 1):
+        rows = torch.arange(map_sides[axis], dtype=step_px.dtype, device=step_px.device) - (map_sides[axis] - 1) / 2
+        pixels = torch.arange(sides[axis], dtype=step_px.dtype, device=step_px.device) - (sides[axis] - 1) / 2
+        step, phase = step_px.view(-1, 1, 1), phase_px[:, axis].view(-1, 1, 1)
+        away_px = pixels.view(1, 1, -1) - (rows.view(1, -1, 1) * step + phase)
+        weights = (1 - away_px.abs() / step.clamp(min=1)).clamp(min=0)
+        to_map.append(weights / weights.sum(dim=2, keepdim=True).clamp(min=1e-6))
+        place = ((pixels.view(1, -1, 1) - phase) / step).clamp(rows[0], rows[-1])
+        to_camera.append((1 - (place - rows.view(1, 1, -1)).abs()).clamp(min=0))
+    return Sampling((to_map[0], to_map[1]), (to_camera[0], to_camera[1]))
 
 
-def average_over_footprint(camera_depth: Tensor, camera_px: int, half_cube_mm: Tensor) -> Tensor:
-    """Average the camera's readings to a map's pixels, as `refiner.geometry.crop.crop_cube` does.
+def _resample(matrices: tuple[Tensor, Tensor], image: Tensor) -> Tensor:
+    down, across = matrices
+    return (down @ image[:, 0] @ across.transpose(1, 2)).unsqueeze(1)
 
-    A tent of two map pixels' width, over what lies within `SAME_SURFACE_MM` of the reading in the middle.
 
-    Args:
-        camera_depth: (N, 1, k H, k W).
-        camera_px: k, odd.
-        half_cube_mm: (), what 1 of network depth is.
+def filtered(noise: Tensor, weights: Tensor) -> Tensor:
+    """Convolve (N, 1, h, w) with (1, 1, k, k), round its borders.
 
-    Returns:
-        (N, 1, H, W).
+    By Fourier transform: a window of 15 px costs no more than one of 3.
     """
-    k, most = camera_px, SAME_SURFACE_MM / half_cube_mm
-    middle = camera_depth[..., k // 2 :: k, k // 2 :: k]
-    height, width = middle.shape[-2:]
-    around = F.pad(camera_depth, (k, k, k, k), value=_NOWHERE)
-    total, weights = torch.zeros_like(middle), torch.zeros_like(middle)
-    for y in range(1 - k, k):
-        for x in range(1 - k, k):
-            top, left = k + k // 2 + y, k + k // 2 + x
-            change = around[..., top : top + k * height : k, left : left + k * width : k] - middle
-            weight = (1 - abs(y) / k) * (1 - abs(x) / k) * (change.abs() <= most)
-            total, weights = total + weight * change, weights + weight
-    return middle + total / weights
+    sides = noise.shape[-2:]
+    spectrum = torch.fft.rfft2(noise) * torch.fft.rfft2(weights, s=sides)
+    return torch.fft.irfft2(spectrum, s=sides)
 
 
 def round_disparity(depth: Tensor, distance_mm: Tensor, half_cube_mm: Tensor, step_mm: float) -> Tensor:

@@ -15,6 +15,7 @@ from torch.optim import SGD, Optimizer
 from refiner.errors import TrainingError
 from refiner.frameworks import lightning as L
 from refiner.geometry.depth import DepthCodec
+from refiner.nets.camera_noise import CameraNoise
 from refiner.nets.discriminator import PatchDiscriminator
 from refiner.nets.refiner import Draw
 from refiner.nets.sampling import round_depth
@@ -26,6 +27,7 @@ from refiner.simgan.losses import choice_loss, gradient_penalty
 from refiner.simgan.objective import Objective
 from refiner.simgan.probe import ProbeNumbers, as_decoded, probe_numbers
 from refiner.simgan.schedule import UpdateSchedule
+from refiner.simgan.spectrum import NoiseSpectrum
 from refiner.types import UnpairedBatch
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -103,10 +105,18 @@ class SimGAN(L.LightningModule):
             raise ValueError(f"{found}, wanted data.paired: true, or a weight of 0.")
         if distance_mm is not None and hasattr(refiner, "reference_mm"):
             refiner.reference_mm.fill_(distance_mm)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
-        if hasattr(refiner, "half_cube_mm"):
+        camera = getattr(refiner, "camera", None)
+        if isinstance(camera, CameraNoise):
             if codec.cube_mm is None:
                 raise ValueError("Found cubes of several sizes, wanted one: the refiner draws noise at camera pixels.")
-            refiner.half_cube_mm.fill_(codec.cube_mm / 2)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+            camera.half_cube_mm.fill_(codec.cube_mm / 2)
+            if distance_mm is not None:
+                camera.check(codec.size, distance_mm)
+        self.spectrum = None
+        if objective.spectrum_weight > 0:
+            if codec.cube_mm is None:
+                raise ValueError("Found cubes of several sizes, wanted one: spectra of noise are compared in mm.")
+            self.spectrum = NoiseSpectrum(codec.cube_mm / 2)
         self._optimizer_factories = optimizer_refiner, optimizer_discriminator
         self.history = RefinedHistory(history_maps, seed)
         self.refiner_average = running_average(refiner, average_decay) if average_decay > 0 else None
@@ -192,6 +202,11 @@ class SimGAN(L.LightningModule):
         logits = self.discriminator(judged, distance_mm)
         steady, pairs = None if draw is None else draw.steady, batch["real"] if self.paired else None
         values = self.objective.refiner_terms(refined, depth, logits, steady, pairs)
+        if self.spectrum is not None:
+            distance = self.spectrum(self._as_written(refined, batch), batch["real"])
+            values["train/refiner/spectrum"] = distance
+            weighted = self.objective.spectrum_weight * distance
+            values["train/refiner/total"] = values["train/refiner/total"] + weighted
         if draw is not None and self.schedule.learns_choice(step):
             values["train/refiner/total"] = values["train/refiner/total"] + self._choice_loss(draw, batch, logits, step)
         return values

@@ -41,6 +41,8 @@ class Objective:
         paired_weight: Of the distance to the camera's map of the same hand (see `paired_loss`); 0 is none, as in the
             paper. Wants pairs.
         paired_most: Where the two differ by more, in half cubes, it does not count.
+        spectrum_weight: Of the distance between the spectra of noise (see `refiner.simgan.spectrum`); 0 is none, as in
+            the paper.
     """
 
     adversarial: Adversarial = "cross_entropy"
@@ -53,6 +55,7 @@ class Objective:
     penalty_every: int = 8
     paired_weight: float = 0.0
     paired_most: float = 0.1
+    spectrum_weight: float = 0.0
 
     def refiner_terms(
         self,

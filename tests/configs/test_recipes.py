@@ -61,8 +61,8 @@ SMALL = {
         "--model.schedule.discriminator_warmup", "1", "--data.num_workers", "0",
     ],
     "fast.yaml": ["--model.schedule.discriminator_warmup", "1"],
-    "kinect1.yaml": ["--model.schedule.discriminator_warmup", "1"],
-    "kinect2.yaml": ["--model.schedule.discriminator_warmup", "1"],
+    "kinect1.yaml": ["--model.schedule.discriminator_warmup", "1", "--model.refiner.init_args.camera_px", "12"],
+    "kinect2.yaml": ["--model.schedule.discriminator_warmup", "1", "--model.refiner.init_args.camera_px", "8"],
 }  # fmt: skip
 ON_TOP_OF = {name: ["fast.yaml", "fitted.yaml"] for name in ("kinect1.yaml", "kinect2.yaml")}
 

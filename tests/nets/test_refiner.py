@@ -101,17 +101,25 @@ METRE = torch.tensor([1000.0])
 
 
 def test_noise_at_the_cameras_pixels_is_averaged_to_the_maps():
-    """Of 3 x 3 camera pixels under a tent, with noise that the filter makes alike over 3 of them."""
-    network, x = ResidualRefiner(8, 1, camera_px=3, first_noise=0.02).eval(), torch.zeros(40, 1, 16, 16)
-    noise = torch.randn(network.noise_shape(40, 16, 16), generator=torch.Generator().manual_seed(0))
+    """Two of the camera's pixels along one of the map, under a tent, with noise that is alike over three of them.
+
+    A map of 16 px shows 260 mm: at 1 m a focal length of 123 px makes it two.
+    """
+    network = ResidualRefiner(8, 1, camera_px=2, focal_px=2000 / 260 * 16, first_noise=0.02).eval()
+    x = torch.zeros(400, 1, 16, 16)
+    noise = torch.randn(network.noise_shape(400, 16, 16), generator=torch.Generator().manual_seed(0))
     noise[:, : 2 * network.fold**2].clamp_(-0.1, 0.1)
-    change = network(x, noise)[:, 0, 2:-2, 2:-2]
-    # Tent and box are filters in a row: variances and covariances are sums over products of their weights.
-    row = torch.nn.functional.conv1d(torch.tensor([[[1.0, 2, 3, 2, 1]]]) / 9, torch.full((1, 1, 3), 3**-0.5), padding=2)
-    variance, apart = row.square().sum(), (row[..., 3:] * row[..., :-3]).sum()
-    assert change.std().item() == pytest.approx(0.02 * variance.item(), rel=0.03)
-    neighbours = torch.corrcoef(torch.stack([change[..., :-1].flatten(), change[..., 1:].flatten()]))[0, 1]
-    assert neighbours.item() == pytest.approx((apart / variance).item(), abs=0.02)
+    change = network(x, noise, METRE.expand(400))[:, 0, 2:-2, 2:-2]
+    # Tent and box are filters in a row: variances are sums over products of their weights, for every phase.
+    deviations = []
+    for phase in torch.linspace(-0.5, 0.5, 21):
+        tent = (1 - (torch.arange(-3.0, 4.0) - phase).abs() / 2).clamp(min=0)
+        row = torch.nn.functional.conv1d((tent / tent.sum())[None, None], torch.full((1, 1, 3), 3**-0.5), padding=2)
+        deviations.append(row.square().sum().item())
+    wanted = 0.02 * sum(deviations) / len(deviations)
+    assert change.std().item() == pytest.approx(wanted, rel=0.03)
+    nearer = network(x, noise, 2 * METRE.expand(400))[:, 0, 2:-2, 2:-2]  # one of the camera's pixels to each
+    assert nearer.std().item() > 1.1 * wanted
 
 
 def test_noise_is_alike_as_far_as_the_camera_matches():
@@ -124,13 +132,13 @@ def test_noise_is_alike_as_far_as_the_camera_matches():
     for apart, wanted in ((1, 0.8), (5, 0.0)):
         pairs = torch.stack([change[..., apart:].flatten(), change[..., :-apart].flatten()])
         assert torch.corrcoef(pairs)[0, 1].item() == pytest.approx(wanted, abs=0.04)
-    with pytest.raises(ValueError, match="field_px 4, wanted an odd number"):
+    with pytest.raises(ValueError, match="field_px 4 and window_px 2, wanted an odd number"):
         ResidualRefiner(8, 1, field_px=4)
 
 
 def test_steps_are_made_at_the_cameras_pixels():
     """Steps of 5 mm at 1 m: a surface that faces the camera comes back at the nearest one, whatever the map's unit."""
-    network = ResidualRefiner(8, 1, camera_px=3, step_mm=5.0, first_noise=0.0).eval()
+    network = ResidualRefiner(8, 1, camera_px=2, focal_px=100.0, step_mm=5.0, first_noise=0.0).eval()
     for depth_mm in (-3.0, 0.0, 2.4):
         x = torch.full((1, 1, 16, 16), depth_mm / 130)
         found_mm = network(x, None, METRE) * 130 + 1000
@@ -141,9 +149,12 @@ def test_steps_are_made_at_the_cameras_pixels():
         network(x)
 
 
-@pytest.mark.parametrize("wrong", [{"camera_px": 2}, {"step_mm": 2.9}, {"camera_px": 3, "noise": False}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"camera_px": 0}, {"camera_px": 3}, {"step_mm": 2.9}, {"row_offset": 0.01}, {"focal_px": 575.0, "noise": False}],
+)
 def test_camera_pixels_that_cannot_be_are_refused(wrong):
-    with pytest.raises(ValueError, match="wanted an odd camera_px"):
+    with pytest.raises(ValueError, match="wanted a camera_px >= 1, a focal_px > 0"):
         ResidualRefiner(8, 1, **wrong)
 
 
@@ -289,17 +300,18 @@ def test_noise_matters_and_is_an_input():
         PaperRefiner(4, 2, 3),
         ResidualRefiner(8, 2),
         ResidualRefiner(8, 1, 4, noise=False),
-        ResidualRefiner(8, 1, camera_px=3),
+        ResidualRefiner(8, 1, camera_px=2, focal_px=100.0),
     ],
-    ids=["paper", "fold2", "fold4", "camera_px"],
+    ids=["paper", "fold2", "fold4", "focal_px"],
 )
 @pytest.mark.parametrize("training", [True, False])
 def test_output_does_not_depend_on_batch_companions(network, training):
     awake(network).train(training)
     x = balls(4)
     noise = torch.randn(network.noise_shape(4, 16, 16))
-    alone = torch.cat([network(x[i : i + 1], noise[i : i + 1]) for i in range(4)])
-    torch.testing.assert_close(network(x, noise), alone, rtol=0, atol=1e-4)  # float convolutions differ between shapes
+    alone = torch.cat([network(x[i : i + 1], noise[i : i + 1], METRE) for i in range(4)])
+    together = network(x, noise, METRE.expand(4))
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-4)  # float convolutions differ between shapes
 
 
 @pytest.mark.parametrize(
@@ -307,7 +319,7 @@ def test_output_does_not_depend_on_batch_companions(network, training):
     [
         PaperRefiner(4, 2, 5),
         ResidualRefiner(
-            8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.4, 0.0, True, 5.0, 3, 0.2, 4.0, 3, 2.9, 0.2, 7
+            8, 2, 4, True, 0.3, 2, 3.0, 1.5, [0.2, 0.5, 0.3], 0.2, 0.4, 0.0, True, 5.0, 3, 0.2, 4.0, 3, 9.0, 2.9, 0.2, 7
         ),
     ],
 )

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refiner.geometry.crop import crop_cube
-from refiner.nets.sampling import at_camera_pixels, average_over_footprint, round_depth, round_disparity
+from refiner.nets.sampling import camera_sampling, filtered, round_depth, round_disparity
 
 HALF_MM = torch.tensor(100.0)
 
@@ -14,45 +14,47 @@ def maps(values):
     return torch.tensor(values, dtype=torch.float32)[None, None]
 
 
-def test_a_plane_stays_the_plane_at_the_cameras_pixels():
-    at = torch.arange(6.0)
-    plane = 0.01 * at[:, None] - 0.02 * at[None, :]
-    fine = (torch.arange(18.0) - 1) / 3  # in pixels of the map: the middle one of three lies on the map's pixel
-    found = at_camera_pixels(plane[None, None], 3, HALF_MM)[0, 0]
-    torch.testing.assert_close(found, 0.01 * fine[:, None] - 0.02 * fine[None, :])
+def sampling(step_px, phase_px, map_sides, sides):
+    return camera_sampling(torch.tensor(step_px), torch.tensor(phase_px), map_sides, sides)
 
 
-def test_surfaces_are_not_joined_at_the_cameras_pixels():
-    # Slopes of 2 mm on the left, then a step of 50 mm, a surface of one pixel, and no reading.
-    found = at_camera_pixels(maps([[0.0, 0.02, 0.52, 1.0]]), 3, HALF_MM)[0, 0, 1]
-    third = 0.02 / 3
-    wanted = [-third, 0.0, third, 0.02 - third, 0.02, 0.02 + third, 0.52, 0.52, 0.52, 1.0, 1.0, 1.0]
-    torch.testing.assert_close(found, torch.tensor(wanted))
-
-
-def test_opposite_borders_are_no_neighbours():
-    found = at_camera_pixels(maps([[0.0], [0.5], [0.05]]), 3, HALF_MM)
-    torch.testing.assert_close(found, maps([[0.0], [0.5], [0.05]]).repeat_interleave(3, 2).repeat_interleave(3, 3))
+def test_a_plane_stays_a_plane_both_ways():
+    """Two maps of one image, with 1.5 and 1.25 of the camera's pixels along one of theirs."""
+    steps, phases = [1.5, 1.25], [[0.25, -0.5], [0.0, 0.0]]
+    at = sampling(steps, phases, (6, 8), (12, 16))
+    image = 0.01 * (torch.arange(12.0)[:, None] - 5.5) - 0.02 * (torch.arange(16.0)[None, :] - 7.5)
+    for item, (step, (down, across)) in enumerate(zip(steps, phases, strict=True)):
+        rows, columns = step * (torch.arange(6.0) - 2.5) + down, step * (torch.arange(8.0) - 3.5) + across
+        plane = 0.01 * rows[:, None] - 0.02 * columns[None, :]
+        back = at.at_camera_pixels(plane.expand(2, 1, 6, 8))[item, 0]
+        inside = slice(3, 9), slice(4, 12)  # beyond the outermost pixels of the map it is continued level
+        torch.testing.assert_close(back[inside], image[inside], rtol=0, atol=1e-6)
+        # A tent is symmetric, but where a pixel lies between two of the camera's their weights are made to add up to 1.
+        found = at.at_map_pixels(image.expand(2, 1, 12, 16))[item, 0]
+        torch.testing.assert_close(found, plane, rtol=0, atol=2e-3)
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 1000))
-def test_footprints_are_averaged_as_the_crop_does(seed):
-    """A camera whose pixels lie three to one of a map's: the crop of its frame, and the average here, are one."""
-    rng = np.random.default_rng(seed)
-    size, k, z_mm, focal_px = 8, 3, 600.0, 60.0
-    # Two surfaces 40 mm apart with noise that goes beyond what counts as one surface, and holes.
-    frame = z_mm + 40 * (np.arange(k * size) > 11)[:, None] + rng.normal(0, 6, (k * size, k * size))
-    frame = np.where(rng.random(frame.shape) < 0.1, 0, frame).astype(np.float32)
-    middle = (k * size - 1) / 2
-    cube_mm = size * k * z_mm / focal_px
-    crop, _ = crop_cube(frame, (focal_px, focal_px, middle, middle), (0, 0, z_mm), cube_mm, size)
-    half_mm = torch.tensor(cube_mm / 2)
-    network = torch.from_numpy(np.where(frame > 0, (frame - z_mm) / (cube_mm / 2), 1).astype(np.float32))[None, None]
-    found = average_over_footprint(network, k, half_mm)[0, 0] * half_mm + z_mm
-    seen = crop > 0
-    assert seen.sum() > size
-    np.testing.assert_allclose(found.numpy()[seen], crop[seen], atol=0.02)
+@given(st.integers(0, 1000), st.floats(1.0, 3.0), st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
+def test_footprints_are_averaged_as_the_crop_does(seed, step_px, down, across):
+    """The crop of a camera's frame, and the average here, are one, however its pixels lie to those of the map."""
+    z_mm, focal_px, size, side = 600.0, 60.0, 8, 30
+    noise_mm = np.random.default_rng(seed).normal(0, 1, (side, side)).astype(np.float32)
+    middle = (side - 1) / 2
+    cube_mm = size * step_px * z_mm / focal_px
+    camera = (focal_px, focal_px, middle + across, middle + down)
+    crop, _ = crop_cube(z_mm + noise_mm, camera, (0, 0, z_mm), cube_mm, size)
+    found = sampling([step_px], [[down, across]], (size, size), (side, side)).at_map_pixels(maps(noise_mm))
+    np.testing.assert_allclose(found[0, 0].numpy(), crop - z_mm, atol=2e-3)
+
+
+def test_filters_go_round_the_borders():
+    noise = torch.zeros(1, 1, 4, 6)
+    noise[..., 0, 5] = 2.0
+    weights = torch.tensor([[[[0.0, 0.0, 0.0], [0.0, 1.0, 0.5], [0.0, 0.0, 0.25]]]])
+    wanted = torch.zeros(1, 1, 4, 6)
+    wanted[..., 1, 0], wanted[..., 1, 1], wanted[..., 2, 1] = 2.0, 1.0, 0.5
+    torch.testing.assert_close(filtered(noise, weights), wanted, rtol=0, atol=1e-6)
 
 
 def test_steps_of_disparity_by_hand():
@@ -79,7 +81,8 @@ def test_depths_are_rounded_from_the_camera_and_not_from_the_centre():
 
 def test_gradients_pass_through_steps_and_averages():
     depth = (torch.rand(1, 1, 5, 5) * 0.02).requires_grad_()
-    camera = at_camera_pixels(depth, 3, HALF_MM)
-    average_over_footprint(round_disparity(camera, torch.tensor([800.0]), HALF_MM, 2.9), 3, HALF_MM).sum().backward()
+    at = sampling([1.5], [[0.1, 0.2]], (5, 5), (10, 10))
+    measured = round_disparity(at.at_camera_pixels(depth), torch.tensor([800.0]), HALF_MM, 2.9)
+    at.at_map_pixels(measured).sum().backward()
     assert depth.grad is not None
     assert depth.grad.sum().item() == pytest.approx(25, rel=1e-4)  # a map that is moved by 1 is measured 1 farther

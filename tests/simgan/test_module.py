@@ -152,11 +152,29 @@ def test_the_refiner_is_told_how_far_away_the_renders_are():
 
 
 def test_the_refiner_is_told_the_size_of_the_cubes():
-    model = simgan(ResidualRefiner(8, 1, camera_px=3), codec=DepthCodec(16, 200.0, 1.0))
-    assert model.refiner.half_cube_mm == 100
-    assert model.trained_refiner.half_cube_mm == 100
+    model = simgan(ResidualRefiner(8, 1, focal_px=100.0), codec=DepthCodec(16, 200.0, 1.0))
+    assert model.refiner.camera.half_cube_mm == 100
+    assert model.trained_refiner.camera.half_cube_mm == 100
     with pytest.raises(ValueError, match="cubes of several sizes"):
-        simgan(ResidualRefiner(8, 1, camera_px=3), codec=DepthCodec(16, None, 1.0))
+        simgan(ResidualRefiner(8, 1, focal_px=100.0), codec=DepthCodec(16, None, 1.0))
+
+
+def test_spectra_of_noise_are_compared_where_they_weigh(alone, batch):
+    objective = replace(alone.objective, spectrum_weight=2.0)
+    model = simgan(objective=objective)
+    model.spectrum.real.fill_(1.0)  # as if there had been smooth patches: these maps show none
+    model.spectrum.refined.fill_(3.0)
+    flat = batch | {name: torch.zeros_like(batch[name]) for name in ("synthetic", "real")}
+    for refiner in (model.refiner, alone.refiner):
+        refiner.prior = replace(refiner.prior, margin=9.0)  # no reading is lost, so that there is a whole patch
+    values, plain = model.refiner_losses(flat, 0), alone.refiner_losses(flat, 0)
+    distance = values["train/refiner/spectrum"]
+    assert distance > 0.5
+    total = plain["train/refiner/total"] + 2 * distance
+    torch.testing.assert_close(values["train/refiner/total"], total, rtol=1e-4, atol=1e-5)
+    assert "train/refiner/spectrum" not in plain
+    with pytest.raises(ValueError, match="cubes of several sizes"):
+        simgan(objective=objective, codec=DepthCodec(16, None, 1.0))
 
 
 def test_discriminator_judges_refined_maps_as_they_will_be_written(batch, monkeypatch):

@@ -1,0 +1,140 @@
+"""Noise of depth as a camera makes it: at its own pixels, alike at neighbours, in rows that alternate, in steps.
+
+With f independent normal numbers at each of the camera's pixels, filtered, o the offset of every other row, s(x) the
+deviation and z the depth without noise at the camera's pixels, a map's pixel shows
+
+    d = z + mean over its footprint of (round(z + bounded (s f +- o / 2)) - z)
+
+where the mean is the crop's (`refiner.nets.sampling`) and round goes to whole steps of disparity. Only the error is
+averaged: across an outline it is alike, and depth is not. Filter and offset are learnt.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from refiner.nets.sampling import Sampling, camera_sampling, filtered, round_disparity
+
+
+class CameraDraw(NamedTuple):
+    """Noise that was drawn for a batch.
+
+    Attributes:
+        field: (N, 1, h, w), f at the camera's pixels.
+        sampling: Where these lie.
+        seen: (N, 1, H, W), f as the maps show it.
+        distance_mm: (N,), depth of the centre of each map's cube.
+    """
+
+    field: Tensor
+    sampling: Sampling
+    seen: Tensor
+    distance_mm: Tensor
+
+
+class CameraNoise(nn.Module):
+    """The noise of one camera, whatever the distance.
+
+    Attributes:
+        half_cube_mm: What 1 of network depth is; 130 mm until told.
+    """
+
+    half_cube_mm: Tensor
+
+    def __init__(
+        self,
+        focal_px: float,
+        most_px: int = 2,
+        step_mm: float = 0.0,
+        field_px: int = 5,
+        window_px: int = 3,
+        row_offset: float = 0.0,
+        max_noise: float = 0.3,
+    ) -> None:
+        """Build it.
+
+        Args:
+            focal_px: The camera's focal length: focal_px x (cube / side of the map) / distance of its pixels lie along
+                one of the map.
+            most_px: These, at most, rounded up; nearer hands are measured as if there were no more.
+            step_mm: Steps of disparity, as depth at 1 m; 0 is none.
+            field_px: Side of the filter, in the camera's pixels, odd.
+            window_px: Side of the window whose mean it begins as, odd.
+            row_offset: How far every other row lies behind its neighbours at first, in half cubes; 0 is never.
+            max_noise: Greatest noise, in half cubes.
+        """
+        super().__init__()
+        self.focal_px, self.most_px, self.step_mm = focal_px, most_px, step_mm
+        self.row_offset, self.max_noise = row_offset, max_noise
+        self.register_buffer("half_cube_mm", torch.tensor(130.0))
+        self.filter = nn.Parameter(mean_window(window_px, field_px))
+        if row_offset > 0:
+            self.rows = nn.Parameter(torch.zeros(()))  # its logarithm: a weight's learning rate would move it by leaps
+
+    def check(self, size: int, distance_mm: float) -> None:
+        """Ask whether there are enough pixels for maps of a size at a distance.
+
+        Raises:
+            ValueError: More of the camera's pixels lie along one of the map than there are.
+        """
+        step_px = self.focal_px * 2 * self.half_cube_mm.item() / size / distance_mm
+        if step_px > self.most_px:
+            raise ValueError(
+                f"Found {step_px:.1f} of the camera's pixels (focal_px {self.focal_px:g}) along one of a map of {size} "
+                f"px at {distance_mm:.0f} mm and camera_px {self.most_px}, wanted as many: give "
+                f"model.refiner.init_args.camera_px {math.ceil(step_px) + 1}, or larger maps."
+            )
+
+    def draw(self, independent: Tensor, distance_mm: Tensor, height: int, width: int) -> CameraDraw:
+        """Make noise of independent numbers.
+
+        Args:
+            independent: (N, 1, most_px H, most_px W) or larger, standard normal.
+            distance_mm: (N,), depth of the centre of each map's cube.
+            height: H of the maps.
+            width: W of the maps.
+        """
+        with torch.autocast(independent.device.type, enabled=False):
+            return self._draw(independent.float(), distance_mm, height, width)
+
+    def _draw(self, independent: Tensor, distance_mm: Tensor, height: int, width: int) -> CameraDraw:
+        step_px = self.focal_px * 2 * self.half_cube_mm / width / distance_mm.float()
+        # The far corner is beyond most maps: what it draws says how the map lies to the camera's pixels and rows.
+        phase_px = 2 * torch.special.ndtr(independent[:, 0, -1, -2:]) - 1
+        sides = independent.shape[-2], independent.shape[-1]
+        sampling = camera_sampling(step_px.clamp(max=self.most_px), phase_px, (height, width), sides)
+        field = filtered(independent, self.filter.float())
+        return CameraDraw(field, sampling, sampling.at_map_pixels(field), distance_mm)
+
+    def forward(self, depth: Tensor, deviation: Tensor, drawn: CameraDraw) -> Tensor:
+        """Measure depths.
+
+        Args:
+            depth: (N, 1, H, W), without noise.
+            deviation: (N, 1, H, W), of the noise.
+            drawn: What `draw` gave.
+
+        Returns:
+            (N, 1, H, W).
+        """
+        with torch.autocast(depth.device.type, enabled=False):  # half precision knows no steps of a millimetre
+            return self._measure(depth.float(), deviation.float(), drawn)
+
+    def _measure(self, depth: Tensor, deviation: Tensor, drawn: CameraDraw) -> Tensor:
+        ideal, strength = (drawn.sampling.at_camera_pixels(values) for values in (depth, deviation))
+        error = strength * drawn.field
+        if self.row_offset > 0:
+            rows = torch.arange(ideal.shape[-2], device=ideal.device) % 2 - 0.5
+            error = error + self.row_offset * torch.exp(self.rows) * rows.view(-1, 1)
+        measured = ideal + self.max_noise * torch.tanh(error / self.max_noise)
+        if self.step_mm > 0:
+            measured = round_disparity(measured, drawn.distance_mm, self.half_cube_mm, self.step_mm)
+        return depth + drawn.sampling.at_map_pixels(measured - ideal)
+
+
+def mean_window(side_px: int, filter_px: int) -> Tensor:
+    """Give a filter (1, 1, k, k), k = `filter_px`, that is the mean over a window, scaled to unit variance."""
+    return F.pad(torch.full((1, 1, side_px, side_px), 1 / side_px), [(filter_px - side_px) // 2] * 4)

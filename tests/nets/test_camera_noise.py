@@ -1,0 +1,72 @@
+import pytest
+import torch
+
+from refiner.nets.camera_noise import CameraNoise, mean_window
+
+DISTANCE_MM = torch.full((50,), 1000.0)
+
+
+def drawn(camera, seed=0, side=16):
+    """Draw noise for maps of 16 px that show 260 mm."""
+    sides = 50, 1, camera.most_px * side, camera.most_px * side
+    independent = torch.randn(sides, generator=torch.Generator().manual_seed(seed))
+    return camera.draw(independent, DISTANCE_MM, side, side)
+
+
+def measured(camera, deviation, seed=0):
+    flat = torch.zeros(50, 1, 16, 16)
+    return camera(flat, flat + deviation, drawn(camera, seed))
+
+
+def test_filters_begin_as_means_of_unit_variance():
+    window = mean_window(3, 7)[0, 0]
+    assert window.square().sum().item() == pytest.approx(1)
+    assert window[2:5, 2:5].unique().tolist() == pytest.approx([1 / 3])
+    assert window.sum().item() == pytest.approx(3)
+
+
+def test_rows_alternate_at_the_cameras_pixels():
+    """One of the camera's pixels to one of the map: rows lie half the offset either way, or average out between."""
+    camera = CameraNoise(1000 / 260 * 16, 1, row_offset=0.02)
+    found = measured(camera, 0.0)
+    assert found.std(dim=3).max() < 1e-6  # columns are alike
+    rows = found[:, 0, 2:-2, 0]
+    torch.testing.assert_close(rows[:, 1:], -rows[:, :-1], rtol=0, atol=1e-4)
+    assert 0.008 < rows.abs().max() <= 0.01  # of a map whose pixels lie on the camera's
+    assert rows.abs().min() < 0.002  # and of one whose pixels lie between two rows
+    assert abs(rows.mean().item()) < 1e-3
+
+
+def test_noise_is_bounded():
+    camera = CameraNoise(1000 / 260 * 16, 1, max_noise=0.05)
+    assert measured(camera, 10.0).abs().max().item() <= 0.05 + 1e-6
+
+
+def test_noise_is_as_strong_as_it_is_told_to_be():
+    camera = CameraNoise(1000 / 260 * 16, 1, field_px=3, window_px=1)
+    weak, strong = measured(camera, 0.001).std().item(), measured(camera, 0.002).std().item()
+    assert strong == pytest.approx(2 * weak, rel=0.01)
+
+
+def test_what_the_network_sees_is_the_noise_of_the_map():
+    camera = CameraNoise(1500 / 260 * 16, 2)
+    draw, flat = drawn(camera), torch.zeros(50, 1, 16, 16)
+    torch.testing.assert_close(camera(flat, flat + 1e-3, draw), 1e-3 * draw.seen, rtol=0, atol=1e-6)
+
+
+def test_cameras_with_more_pixels_than_there_are_are_refused():
+    camera = CameraNoise(575.0, 2)
+    camera.check(128, 800.0)  # 1.5 of them
+    with pytest.raises(
+        ValueError, match=r"Found 2.9 of the camera's pixels .* give model.refiner.init_args.camera_px 4"
+    ):
+        camera.check(64, 800.0)
+
+
+def test_filter_and_offset_learn():
+    camera = CameraNoise(100.0, 2, row_offset=0.01)
+    measured(camera, 0.01).square().mean().backward()
+    assert camera.filter.grad is not None
+    assert camera.filter.grad.abs().max() > 0
+    assert camera.rows.grad is not None
+    assert camera.rows.grad > 0
