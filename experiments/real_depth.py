@@ -9,7 +9,7 @@ classifiers, too, learn from the part that the refiner sees, and are asked about
 
 More classifiers say what that leaves open. Some learn from other frames of the sequences that they are asked about, and
 know the hand and its pose again. Some are shown both sides without their noise (holes closed, depth and outline
-averaged over about 4 px), and see pose, shape and forearm. Some are shown the two parts of the recording, whose hands
+averaged over about 16 mm), and see pose, shape and forearm. Some are shown the two parts of the recording, whose hands
 do other things. Refined maps are judged by several classifiers, in rounds where the set is small, else with other seeds
 of split and weights. A run that was interrupted goes on.
 """
@@ -17,6 +17,7 @@ of split and weights. A run that was interrupted goes on.
 import argparse
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ from refiner.files import write_json
 from refiner.realism.verdicts import LEVELS, Effort, Side, verdict_on
 
 EVERY, LAST = 4, 0.4
-BLUR_PX = 1.5
+BLUR_MM = 6.0
+FIT_PX = 64
+"""Hands are laid on maps of this size, which `refiner fit` is made for; poses have none, and are rendered in any."""
 
 
 def split_recording(recording: Path, out: Path) -> None:
@@ -50,12 +53,12 @@ def split_recording(recording: Path, out: Path) -> None:
             link.symlink_to(path.resolve())
 
 
-def without_noise(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
+def without_noise(depth_mm: NDArray[np.float32], blur_px: float) -> NDArray[np.float32]:
     """Average depth over the readings near each pixel; a pixel is kept where most around it are readings."""
     result = np.zeros_like(depth_mm)
     for item, map_ in enumerate(depth_mm):
-        share = cv2.GaussianBlur((map_ > 0).astype(np.float32), (0, 0), BLUR_PX)
-        mean = cv2.GaussianBlur(map_, (0, 0), BLUR_PX) / np.maximum(share, 1e-6)
+        share = cv2.GaussianBlur((map_ > 0).astype(np.float32), (0, 0), blur_px)
+        mean = cv2.GaussianBlur(map_, (0, 0), blur_px) / np.maximum(share, 1e-6)
         result[item] = np.where(share > 0.5, mean, 0)
     return result
 
@@ -76,7 +79,8 @@ def gap(
         levels: What they are shown, see `refiner.realism.verdicts.LEVELS`.
     """
     unit_mm = max(store.depth_unit_mm for store in (first, real, *(learn or ())))
-    change = None if noise else without_noise
+    blur_px = BLUR_MM * real.size / float(real.read("cube_mm").mean())
+    change = None if noise else partial(without_noise, blur_px=blur_px)
     sides = zip((first, real), learn or (None, None), strict=True)
     side, real_side = (Side(store, unit_mm, change=change, learn=other) for store, other in sides)
     return {level: verdict_on(real_side, side, level, effort, seed).as_plain() for level in levels}
@@ -92,7 +96,10 @@ def main() -> None:
     parser.add_argument("--poses", help="a set whose hands are rendered: an annotated part of the recording")
     parser.add_argument("--fit", action="store_true", help="render the hands that `refiner fit` finds in the recording")
     parser.add_argument("--fit-bank", type=int, default=20000, help="see `refiner fit --bank`")
-    parser.add_argument("--window-px", type=int, default=1, help="of the camera, see `refiner fit --window-px`")
+    parser.add_argument("--size", type=int, default=128, help="of the maps: a camera's noise shows at its own pixels")
+    parser.add_argument(
+        "--window-px", type=int, default=1, help="of the camera, in maps of 64 px: `refiner fit --help`"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="renders of each hand of --fit that are learnt from")
     parser.add_argument("--jitter-deg", type=float, default=0.0, help="of these, see `refiner render --jitter-deg`")
     parser.add_argument("--maps", type=int, default=6000)
@@ -104,19 +111,24 @@ def main() -> None:
     out: Path = options.out
     if out.parent.resolve() != Path("runs").resolve():
         parser.error(f"found --out {out}, wanted runs/NAME: `refiner train` writes its log and checkpoints there")
+    size = str(options.size)
     seen, unseen, synthetic, refined = (out / f"{name}.zarr" for name in ("seen", "unseen", "synthetic", "refined"))
     split_recording(options.recording, out / "frames")
-    for store in (seen, unseen):
-        words = ["prepare", str(out / "frames" / store.stem), str(store), "--size", "64", "--hand", options.hand]
+    to_fit = {store: out / f"{store.stem}_{FIT_PX}px.zarr" for store in (seen, unseen)} if options.fit else {}
+    for store, side in [*((store, size) for store in (seen, unseen)), *((store, FIT_PX) for store in to_fit.values())]:
+        frames = str(out / "frames" / store.stem.removesuffix(f"_{FIT_PX}px"))
+        words = ["prepare", frames, str(store), "--size", str(side), "--hand", options.hand]
         unless_whole(store, words + (["--camera", options.camera] if options.camera else []))
-    learnt, window = synthetic, ["--window-px", str(options.window_px)]
+    learnt, fit_window = synthetic, ["--window-px", str(options.window_px)]
+    scaled_px = (options.window_px - 1) * options.size // FIT_PX + 1 | 1  # shuts slits of as many millimetres, odd
+    window = ["--size", size, "--window-px", str(scaled_px)]
     synthetic_seen, refined_seen = out / "synthetic_seen.zarr", out / "refined_seen.zarr"
     if options.fit:
         learnt = synthetic_seen
         for real, render in ((seen, synthetic_seen), (unseen, synthetic)):
             poses = out / f"{real.stem}_fitted.zarr"
-            unless_whole(poses, ["fit", str(real), str(poses), "--hand", options.hand,
-                                 "--bank", str(options.fit_bank), *window])  # fmt: skip
+            unless_whole(poses, ["fit", str(to_fit[real]), str(poses), "--hand", options.hand,
+                                 "--bank", str(options.fit_bank), *fit_window])  # fmt: skip
             unless_whole(render, ["render", str(render), "--poses", str(poses), *window])
         if options.jitter_deg > 0:
             learnt = out / "synthetic_learnt.zarr"
@@ -125,7 +137,7 @@ def main() -> None:
             words += ["--count", str(options.rounds * len(DepthStore(synthetic_seen)))]
             unless_whole(learnt, words)
     else:
-        words = ["render", str(synthetic), "--count", str(options.maps), "--size", "64", "--like", str(seen), *window]
+        words = ["render", str(synthetic), "--count", str(options.maps), "--like", str(seen), *window]
         words += ["--scene", options.scene] if options.scene else []
         unless_whole(synthetic, words + (["--poses", options.poses] if options.poses else []))
     checkpoint = out / "version_0/checkpoints/last.ckpt"

@@ -47,7 +47,7 @@ def test_without_noise_keeps_the_shape():
     depth[0, 8:24, 8:24] = 700
     noisy = depth + np.random.default_rng(0).normal(0, 5, depth.shape).astype(np.float32) * (depth > 0)
     noisy[0, 15, 15] = 0
-    calm = real_depth.without_noise(noisy)
+    calm = real_depth.without_noise(noisy, 1.5)
     assert calm[0, 15, 15] > 0  # the hole is closed
     inner = np.s_[0, 11:21, 11:21]
     assert abs(calm[inner].mean() - 700) < 1
@@ -73,7 +73,7 @@ def test_the_whole_of_it(monkeypatch, capsys, more, frames):
     for number in range(4):
         record(Path(f"r/{number}"), frames, number)
     Path("r/camera.json").write_text('{"fx": 100, "fy": 100, "cx": 47.5, "cy": 47.5}')
-    words = f"--out runs/r --recording r {more} --updates 3 --most-epochs 1"
+    words = f"--out runs/r --recording r {more} --size 32 --updates 3 --most-epochs 1"
     monkeypatch.setattr(sys, "argv", ["real_depth", *words.split()])
     real_depth.main()
     assert "no camera is known" not in "".join(capsys.readouterr())  # camera.json went along
