@@ -79,8 +79,9 @@ def gap(
         levels: What they are shown, see `refiner.realism.verdicts.LEVELS`.
     """
     unit_mm = max(store.depth_unit_mm for store in (first, real, *(learn or ())))
-    blur_px = BLUR_MM * real.size / float(real.read("cube_mm").mean())
-    change = None if noise else partial(without_noise, blur_px=blur_px)
+    change = None
+    if not noise:
+        change = partial(without_noise, blur_px=BLUR_MM * real.size / float(real.read("cube_mm").mean()))
     sides = zip((first, real), learn or (None, None), strict=True)
     side, real_side = (Side(store, unit_mm, change=change, learn=other) for store, other in sides)
     return {level: verdict_on(real_side, side, level, effort, seed).as_plain() for level in levels}
@@ -114,11 +115,11 @@ def main() -> None:
     size = str(options.size)
     seen, unseen, synthetic, refined = (out / f"{name}.zarr" for name in ("seen", "unseen", "synthetic", "refined"))
     split_recording(options.recording, out / "frames")
-    to_fit = {store: out / f"{store.stem}_{FIT_PX}px.zarr" for store in (seen, unseen)} if options.fit else {}
-    for store, side in [*((store, size) for store in (seen, unseen)), *((store, FIT_PX) for store in to_fit.values())]:
-        frames = str(out / "frames" / store.stem.removesuffix(f"_{FIT_PX}px"))
-        words = ["prepare", frames, str(store), "--size", str(side), "--hand", options.hand]
-        unless_whole(store, words + (["--camera", options.camera] if options.camera else []))
+    to_fit = {part: out / f"{part.stem}_{FIT_PX}px.zarr" for part in (seen, unseen)}
+    for part, fitted in to_fit.items():
+        for store, side in [(part, size), (fitted, str(FIT_PX))][: 1 + options.fit]:
+            words = ["prepare", str(out / "frames" / part.stem), str(store), "--size", side, "--hand", options.hand]
+            unless_whole(store, words + (["--camera", options.camera] if options.camera else []))
     learnt, fit_window = synthetic, ["--window-px", str(options.window_px)]
     scaled_px = (options.window_px - 1) * options.size // FIT_PX + 1 | 1  # shuts slits of as many millimetres, odd
     window = ["--size", size, "--window-px", str(scaled_px)]

@@ -80,13 +80,16 @@ class CameraNoise(nn.Module):
         Raises:
             ValueError: More of the camera's pixels lie along one of the map than there are.
         """
-        step_px = self.focal_px * 2 * self.half_cube_mm.item() / size / distance_mm
+        step_px = float(self._step_px(size, torch.tensor(distance_mm)))
         if step_px > self.most_px:
             raise ValueError(
                 f"Found {step_px:.1f} of the camera's pixels (focal_px {self.focal_px:g}) along one of a map of {size} "
                 f"px at {distance_mm:.0f} mm and camera_px {self.most_px}, wanted as many: give "
                 f"model.refiner.init_args.camera_px {math.ceil(step_px) + 1}, or larger maps."
             )
+
+    def _step_px(self, size: int, distance_mm: Tensor) -> Tensor:
+        return self.focal_px * 2 * self.half_cube_mm / size / distance_mm
 
     def draw(self, independent: Tensor, distance_mm: Tensor, height: int, width: int) -> CameraDraw:
         """Make noise of independent numbers.
@@ -101,7 +104,7 @@ class CameraNoise(nn.Module):
             return self._draw(independent.float(), distance_mm, height, width)
 
     def _draw(self, independent: Tensor, distance_mm: Tensor, height: int, width: int) -> CameraDraw:
-        step_px = self.focal_px * 2 * self.half_cube_mm / width / distance_mm.float()
+        step_px = self._step_px(width, distance_mm.float())
         # The far corner is beyond most maps: what it draws says how the map lies to the camera's pixels and rows.
         phase_px = 2 * torch.special.ndtr(independent[:, 0, -1, -2:]) - 1
         sides = independent.shape[-2], independent.shape[-1]

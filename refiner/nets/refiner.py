@@ -263,10 +263,8 @@ class ResidualRefiner(nn.Module):
         if self.prior.window > 0 or self.rim_shift > 0:
             share = share_of_readings(reading)
             most = most + self.rim_shift * at_outline(share)
-        measure, seen = self._measure(for_depth, distance_mm, height, width)
-        folded = [for_depth] if seen is None else []
-        planes = [*planes, *([] if seen is None else [seen]), reading]
-        predicted = self._predict(torch.cat(planes, dim=1), folded, distance_mm)
+        measure, seen, folded = self._measure(for_depth, distance_mm, height, width)
+        predicted = self._predict(torch.cat([*planes, *seen, reading], dim=1), folded, distance_mm)
         shift, spread, *own_choice = predicted[..., :height, :width].split(1, 1)
         steady = moved = surface + most * torch.tanh(self.gain * shift)
         drawn = torch.zeros_like(depth)
@@ -289,22 +287,22 @@ class ResidualRefiner(nn.Module):
 
     def _measure(
         self, noise: Tensor, distance_mm: Tensor | None, height: int, width: int
-    ) -> tuple[Callable[[Tensor, Tensor], Tensor], Tensor | None]:
-        """Give what adds noise to depths of a given deviation, and what the blocks see of a camera's.
+    ) -> tuple[Callable[[Tensor, Tensor], Tensor], list[Tensor], list[Tensor]]:
+        """Give what adds noise to depths of a given deviation, and what the blocks see of it, as maps and folded.
 
-        Noise is f before its filter, folded.
+        Noise is f before its filter, folded: so it is seen, but for a camera's.
         """
         if self.camera is not None:
             if distance_mm is None:
                 raise ValueError("This network was built to measure at a camera's pixels (focal_px): give distance_mm.")
             camera, independent = self.camera, F.pixel_shuffle(noise, self.camera.most_px * self.fold)
             drawn = camera.draw(independent, distance_mm, height, width)
-            return lambda depth, deviation: camera(depth, deviation, drawn), drawn.seen
+            return lambda depth, deviation: camera(depth, deviation, drawn), [drawn.seen], []
         if not self.chooses:
-            return lambda depth, _: depth, None
+            return lambda depth, _: depth, [], [noise]
         field = self.field(F.pixel_shuffle(noise, self.fold)).float()[..., :height, :width]
         most = self.max_noise
-        return lambda depth, deviation: depth + most * torch.tanh(deviation * field / most), None
+        return lambda depth, deviation: depth + most * torch.tanh(deviation * field / most), [], [noise]
 
     def _predict(self, planes: Tensor, noise: list[Tensor], distance_mm: Tensor | None) -> Tensor:
         """Give s, a and perhaps m, (N, 3, H, W) or a little larger, of surface, slopes, dimness and readings."""

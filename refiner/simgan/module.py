@@ -105,18 +105,16 @@ class SimGAN(L.LightningModule):
             raise ValueError(f"{found}, wanted data.paired: true, or a weight of 0.")
         if distance_mm is not None and hasattr(refiner, "reference_mm"):
             refiner.reference_mm.fill_(distance_mm)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
-        camera = getattr(refiner, "camera", None)
-        if isinstance(camera, CameraNoise):
+        camera, self.spectrum = getattr(refiner, "camera", None), None
+        if camera is not None or objective.spectrum_weight > 0:
             if codec.cube_mm is None:
-                raise ValueError("Found cubes of several sizes, wanted one: the refiner draws noise at camera pixels.")
-            camera.half_cube_mm.fill_(codec.cube_mm / 2)
-            if distance_mm is not None:
-                camera.check(codec.size, distance_mm)
-        self.spectrum = None
-        if objective.spectrum_weight > 0:
-            if codec.cube_mm is None:
-                raise ValueError("Found cubes of several sizes, wanted one: spectra of noise are compared in mm.")
-            self.spectrum = NoiseSpectrum(codec.cube_mm / 2)
+                raise ValueError("Found cubes of several sizes, wanted one: noise is made, or compared, in mm.")
+            if isinstance(camera, CameraNoise):
+                camera.half_cube_mm.fill_(codec.cube_mm / 2)
+                if distance_mm is not None:
+                    camera.check(codec.size, distance_mm)
+            if objective.spectrum_weight > 0:
+                self.spectrum = NoiseSpectrum(codec.cube_mm / 2)
         self._optimizer_factories = optimizer_refiner, optimizer_discriminator
         self.history = RefinedHistory(history_maps, seed)
         self.refiner_average = running_average(refiner, average_decay) if average_decay > 0 else None
@@ -198,15 +196,11 @@ class SimGAN(L.LightningModule):
         refined = self.refiner(depth, noise, distance_mm) if draw is None else draw.refined
         if alone:
             return self.objective.refiner_terms(refined, depth, None)
-        judged = self._judged(self._as_written(refined, batch), _AUGMENT_REFINED, step)
-        logits = self.discriminator(judged, distance_mm)
+        written = self._as_written(refined, batch)
+        logits = self.discriminator(self._judged(written, _AUGMENT_REFINED, step), distance_mm)
+        spectrum = None if self.spectrum is None else self.spectrum(written, batch["real"])
         steady, pairs = None if draw is None else draw.steady, batch["real"] if self.paired else None
-        values = self.objective.refiner_terms(refined, depth, logits, steady, pairs)
-        if self.spectrum is not None:
-            distance = self.spectrum(self._as_written(refined, batch), batch["real"])
-            values["train/refiner/spectrum"] = distance
-            weighted = self.objective.spectrum_weight * distance
-            values["train/refiner/total"] = values["train/refiner/total"] + weighted
+        values = self.objective.refiner_terms(refined, depth, logits, steady, pairs, spectrum)
         if draw is not None and self.schedule.learns_choice(step):
             values["train/refiner/total"] = values["train/refiner/total"] + self._choice_loss(draw, batch, logits, step)
         return values

@@ -64,6 +64,7 @@ class Objective:
         logits: Tensor | None,
         steady: Tensor | None = None,
         real: Tensor | None = None,
+        spectrum: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Give the parts of L_R and their total.
 
@@ -75,6 +76,7 @@ class Objective:
                 known. Noise moves no label, and how much there is, is D's to say: charged for it, refiners learnt half
                 of a camera's.
             real: (N, 1, H, W), the camera's maps of the same hands, where pairs are compared.
+            spectrum: (), the distance of the spectra of noise, where they are compared.
         """
         kept = refined if steady is None else steady
         change = self_regularization_loss(
@@ -93,6 +95,9 @@ class Objective:
                 logits, target_refined=False, kind=self.adversarial, reduction=self.reduction
             )
             total = total + adversarial
+        if spectrum is not None:
+            terms["train/refiner/spectrum"] = spectrum
+            total = total + self.spectrum_weight * spectrum
         return terms | {"train/refiner/total": total}
 
     def pixel_costs(

@@ -90,20 +90,25 @@ class NoiseSpectrum(nn.Module):
         """
         with torch.autocast(refined.device.type, enabled=False):
             with torch.no_grad():
-                self._take_in(self.real, self.powers(real))
-            powers = self.powers(refined)
-            self._take_in(self.refined, powers.detach())
-            if torch.isnan(self.real).any() or torch.isnan(self.refined).any() or len(powers) == 0:
+                _take_in(self.real, self._means(real))
+            means = self._means(refined)
+            if means is None:
                 return refined.new_zeros(())
-            strength = self.refined[0] + powers.mean(dim=0) - powers.detach().mean(dim=0)
-            logs = torch.log(powers + _FLOOR_MM2)
-            evenness = self.refined[1] + logs.mean(dim=0) - logs.detach().mean(dim=0)
+            _take_in(self.refined, means.detach())
+            if torch.isnan(self.real).any():
+                return refined.new_zeros(())
+            strength, evenness = self.refined + means - means.detach()
             off = torch.log(strength + _FLOOR_MM2) - torch.log(self.real[0] + _FLOOR_MM2)
             return (off.square() + (evenness - self.real[1]).square()).mean()
 
-    @staticmethod
-    def _take_in(running: Tensor, powers: Tensor) -> None:
+    def _means(self, depth: Tensor) -> Tensor | None:
+        """Give the mean of P and of log P, nothing where no patch is smooth."""
+        powers = self.powers(depth)
         if len(powers) == 0:
-            return
-        new = torch.stack([powers.mean(dim=0), torch.log(powers + _FLOOR_MM2).mean(dim=0)])
+            return None
+        return torch.stack([powers.mean(dim=0), torch.log(powers + _FLOOR_MM2).mean(dim=0)])
+
+
+def _take_in(running: Tensor, new: Tensor | None) -> None:
+    if new is not None:
         running.copy_(torch.where(torch.isnan(running), new, running + _MEMORY * (new - running)))

@@ -111,13 +111,16 @@ def test_noise_at_the_cameras_pixels_is_averaged_to_the_maps():
     noise[:, : 2 * network.fold**2].clamp_(-0.1, 0.1)
     change = network(x, noise, METRE.expand(400))[:, 0, 2:-2, 2:-2]
     # Tent and box are filters in a row: variances are sums over products of their weights, for every phase.
-    deviations = []
+    variances, apart = [], []
     for phase in torch.linspace(-0.5, 0.5, 21):
         tent = (1 - (torch.arange(-3.0, 4.0) - phase).abs() / 2).clamp(min=0)
         row = torch.nn.functional.conv1d((tent / tent.sum())[None, None], torch.full((1, 1, 3), 3**-0.5), padding=2)
-        deviations.append(row.square().sum().item())
-    wanted = 0.02 * sum(deviations) / len(deviations)
+        variances.append(row.square().sum().item())
+        apart.append((row[..., 2:] * row[..., :-2]).sum().item())
+    wanted = 0.02 * sum(variances) / len(variances)  # of a plane: rows' deviation times columns'
     assert change.std().item() == pytest.approx(wanted, rel=0.03)
+    neighbours = torch.corrcoef(torch.stack([change[..., :-1].flatten(), change[..., 1:].flatten()]))[0, 1]
+    assert neighbours.item() == pytest.approx(sum(apart) / sum(variances), abs=0.02)
     nearer = network(x, noise, 2 * METRE.expand(400))[:, 0, 2:-2, 2:-2]  # one of the camera's pixels to each
     assert nearer.std().item() > 1.1 * wanted
 
