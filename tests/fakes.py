@@ -20,20 +20,25 @@ def write_balls(path, *, count=40, size=16, unit_mm=0.1, cube_mm=260.0, seed=0, 
         if noisy:
             map_[map_ > 0] += rng.normal(0, 3, int((map_ > 0).sum()))
             map_[rng.random(map_.shape) < 0.1] = 0
+    return write_maps(path, maps, unit_mm=unit_mm, cube_mm=cube_mm, complete=complete)
+
+
+def write_maps(path, depth_mm, *, unit_mm=1.0, cube_mm=260.0, complete=True, **arrays):
+    """Write maps (n, size, size) about 700 mm, and arrays of one number an item beside them."""
+    count, size = depth_mm.shape[:2]
     store = StoreWriter(
-        path, count=count, size=size, depth_unit_mm=unit_mm, provenance={"command": "remake"}, arrays={}
-    )
+        path, count=count, size=size, depth_unit_mm=unit_mm, provenance={"command": "remake"},
+        arrays=dict.fromkeys(arrays, ()),
+    )  # fmt: skip
+    rows = {
+        "depth": np.rint(depth_mm / unit_mm).astype(np.uint16),
+        "camera": np.ones((count, 4), np.float32),
+        "centre_mm": np.tile(np.float32([0, 0, 700]), (count, 1)),
+        "cube_mm": np.full(count, cube_mm, np.float32),
+        **arrays,
+    }
     for start, stop in store.missing():
-        n = stop - start
-        store.write(
-            start,
-            {
-                "depth": np.rint(maps[start:stop] / unit_mm).astype(np.uint16),
-                "camera": np.ones((n, 4), np.float32),
-                "centre_mm": np.tile(np.float32([0, 0, 700]), (n, 1)),
-                "cube_mm": np.full(n, cube_mm, np.float32),
-            },
-        )
+        store.write(start, {name: values[start:stop] for name, values in rows.items()})
     if complete:
         store.finish()
     return Path(path)

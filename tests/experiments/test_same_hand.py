@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import write_maps
 
 from experiments import same_hand
-from refiner.datasets.store_writer import StoreWriter
 
 
 def relief(seed):
@@ -38,15 +38,7 @@ def test_the_command_tells_frames_of_a_sequence_from_those_of_others(monkeypatch
     """Two sequences of thirty frames, each one surface with noise half as strong: 1 / 1.25 = 0.8."""
     rng = np.random.default_rng(2)
     maps = [700 + 2 * relief(k // 30) + rng.normal(0, 1, (32, 32)) for k in range(60)]
-    arrays = {"sequence": ()}
-    store = StoreWriter(
-        Path("set.zarr"), count=60, size=32, depth_unit_mm=0.1, provenance={"command": ""}, arrays=arrays
-    )
-    rows = {"camera": np.ones((60, 4)), "centre_mm": np.tile([0, 0, 700], (60, 1)), "cube_mm": np.full(60, 260)}
-    plain = {name: values.astype(np.float32) for name, values in rows.items()}
-    sequence = np.repeat([0, 1], 30).astype(np.int32)
-    store.write(0, plain | {"depth": np.rint(np.array(maps) * 10).astype(np.uint16), "sequence": sequence})
-    store.finish()
+    write_maps("set.zarr", np.array(maps), unit_mm=0.1, sequence=np.repeat([0, 1], 30).astype(np.int32))
     monkeypatch.setattr(sys, "argv", ["same_hand", "set.zarr", "--out", "report.json"])
     same_hand.main()
     report = json.loads(Path("report.json").read_text())

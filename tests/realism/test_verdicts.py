@@ -1,11 +1,8 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
-from fakes import write_balls
+from fakes import write_balls, write_maps
 
 from refiner.datasets.store import DepthStore
-from refiner.datasets.store_writer import StoreWriter
 from refiner.realism import classifier, verdicts
 from refiner.realism.maps import in_blocks
 from refiner.realism.verdicts import LEVELS, Effort, Shown, Side, rounds_for, verdict_on
@@ -77,11 +74,7 @@ def write_creased(name, surfaces, seed):
     """Write planes of 32 px, each with one of some rough surfaces, of 1.5 mm, in runs of equal ones."""
     relief = np.random.default_rng(seed).normal(0, 1.5, (surfaces, 32, 32))
     depth_mm = 700 + np.repeat(relief, 80 // surfaces, axis=0)
-    store = StoreWriter(Path(name), count=80, size=32, depth_unit_mm=1.0, provenance={"command": ""}, arrays={})
-    rows = {"camera": np.ones((80, 4)), "centre_mm": np.tile([0, 0, 700], (80, 1)), "cube_mm": np.full(80, 260)}
-    store.write(0, {"depth": np.rint(depth_mm).astype(np.uint16), **{k: v.astype(np.float32) for k, v in rows.items()}})
-    store.finish()
-    return DepthStore(name)
+    return DepthStore(write_maps(name, depth_mm))
 
 
 def test_a_surface_that_is_known_again_is_told_from_others_of_its_kind_unless_sequences_are_kept_apart(monkeypatch):
