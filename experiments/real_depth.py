@@ -53,12 +53,17 @@ def split_recording(recording: Path, out: Path) -> None:
             link.symlink_to(path.resolve())
 
 
+def mean_of_readings(map_mm: NDArray[np.float32], blur_px: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Give the share of readings under a Gaussian at each pixel of a map (H, W), and their mean."""
+    share, total = (cv2.GaussianBlur(a.astype(np.float32), (0, 0), blur_px) for a in (map_mm > 0, map_mm))
+    return share, total / np.maximum(share, 1e-6)
+
+
 def without_noise(depth_mm: NDArray[np.float32], blur_px: float) -> NDArray[np.float32]:
     """Average depth over the readings near each pixel; a pixel is kept where most around it are readings."""
     result = np.zeros_like(depth_mm)
     for item, map_ in enumerate(depth_mm):
-        share = cv2.GaussianBlur((map_ > 0).astype(np.float32), (0, 0), blur_px)
-        mean = cv2.GaussianBlur(map_, (0, 0), blur_px) / np.maximum(share, 1e-6)
+        share, mean = mean_of_readings(map_, blur_px)
         result[item] = np.where(share > 0.5, mean, 0)
     return result
 

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.real_depth import mean_of_readings
 from refiner.datasets.store import DepthStore
 from refiner.files import write_json
 from refiner.geometry.depth import to_mm
@@ -27,10 +28,8 @@ LAGS = (1, 5, 20)
 
 def detail_mm(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
     """Give what a Gaussian mean leaves of a map (H, W), NaN outside the hand, near its outline and at edges."""
-    reading = depth_mm > 0
-    share, mean = (cv2.GaussianBlur(a.astype(np.float32), (0, 0), SMOOTH_PX) for a in (reading, depth_mm))
-    detail = depth_mm - mean / np.maximum(share, 1e-6)
-    inner = cv2.erode(reading.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    detail = depth_mm - mean_of_readings(depth_mm, SMOOTH_PX)[1]
+    inner = cv2.erode((depth_mm > 0).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     return np.where(inner & (np.abs(detail) < MOST_MM), detail, np.nan).astype(np.float32)
 
 
