@@ -56,7 +56,8 @@ def split_recording(recording: Path, out: Path) -> None:
 def mean_of_readings(map_mm: NDArray[np.float32], blur_px: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Give the share of readings under a Gaussian at each pixel of a map (H, W), and their mean."""
     share, total = (cv2.GaussianBlur(a.astype(np.float32), (0, 0), blur_px) for a in (map_mm > 0, map_mm))
-    return share, total / np.maximum(share, 1e-6)
+    mean = total / np.maximum(share, 1e-6)
+    return share.astype(np.float32), mean.astype(np.float32)
 
 
 def without_noise(depth_mm: NDArray[np.float32], blur_px: float) -> NDArray[np.float32]:
