@@ -135,7 +135,7 @@ def follow(camera: ImageCamera, model: HandModel, poses: GivenPoses, takes: list
         vertices, joints = pose_hands(model, unturned, poses.shape[part], poses.side[part])
         for n in range(len(unturned)):
             turn = poses.pose[start + n, :3]
-            view = given_view(clean, poses, turn, vertices[n], joints[n], model.triangles, 0, start + n)
+            view = given_view(clean, poses, turn, vertices[n], joints[n], 0, 0, start + n)
             centre = locate_hand(view.clean_mm, view.camera, cube_mm=CUBE_MM)
             if centre is not None and np.linalg.norm(centre - poses.centre_mm[start + n]) < OFF_PALM_MM:
                 found[start + n] = centre

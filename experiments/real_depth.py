@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +30,7 @@ from refiner.datasets.layouts.folder import CAMERA_FILE, list_folder
 from refiner.datasets.store import DepthStore
 from refiner.files import write_json
 from refiner.realism.verdicts import LEVELS, Effort, Side, verdict_on
+from refiner.render.blur import mean_of_readings
 
 EVERY, LAST = 4, 0.4
 BLUR_MM = 6.0
@@ -51,13 +51,6 @@ def split_recording(recording: Path, out: Path) -> None:
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.exists():
             link.symlink_to(path.resolve())
-
-
-def mean_of_readings(map_mm: NDArray[np.float32], blur_px: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Give the share of readings under a Gaussian at each pixel of a map (H, W), and their mean."""
-    share, total = (cv2.GaussianBlur(a.astype(np.float32), (0, 0), blur_px) for a in (map_mm > 0, map_mm))
-    mean = total / np.maximum(share, 1e-6)
-    return share.astype(np.float32), mean.astype(np.float32)
 
 
 def without_noise(depth_mm: NDArray[np.float32], blur_px: float) -> NDArray[np.float32]:
@@ -107,6 +100,8 @@ def main() -> None:
     parser.add_argument(
         "--window-px", type=int, default=1, help="of the camera, in maps of 64 px: `refiner fit --help`"
     )
+    parser.add_argument("--tessellations", type=int, default=0, help="of the renders, see `refiner render --help`")
+    parser.add_argument("--blur-px", type=float, default=0.0, help="of the renders, see `refiner render --help`")
     parser.add_argument("--rounds", type=int, default=3, help="renders of each hand of --fit that are learnt from")
     parser.add_argument("--jitter-deg", type=float, default=0.0, help="of these, see `refiner render --jitter-deg`")
     parser.add_argument("--maps", type=int, default=6000)
@@ -128,7 +123,8 @@ def main() -> None:
             unless_whole(store, words + (["--camera", options.camera] if options.camera else []))
     learnt, fit_window = synthetic, ["--window-px", str(options.window_px)]
     scaled_px = (options.window_px - 1) * options.size // FIT_PX + 1 | 1  # shuts slits of as many millimetres, odd
-    window = ["--size", size, "--window-px", str(scaled_px)]
+    window = ["--size", size, "--window-px", str(scaled_px), "--tessellations", str(options.tessellations)]
+    window += ["--blur-px", str(options.blur_px)]
     synthetic_seen, refined_seen = out / "synthetic_seen.zarr", out / "refined_seen.zarr"
     if options.fit:
         learnt = synthetic_seen

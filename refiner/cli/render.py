@@ -27,6 +27,8 @@ def render(
     scene: str | None = None,
     shadow: str = "left",
     window_px: int = 1,
+    blur_px: float = 0.0,
+    tessellations: int = 0,
     workers: int | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -58,7 +60,12 @@ def render(
         shadow: Side on which --sensor structured-light casts shadows, left or right. Sets that were recorded mirrored
             show them on the right.
         window_px: Side of the windows that the camera matches, in pixels of the maps: slits between fingers that are
-            narrower are closed. What `refiner fit` was given; 1 for cameras that measure each pixel.
+            narrower are closed, and steps of less than a pixel of disparity averaged. What `refiner fit` was given,
+            and of as many millimetres in larger maps; 1 for cameras that measure each pixel.
+        blur_px: Standard deviation of the blur, in pixels of the camera, that mixes surfaces at edges inside the hand;
+            0.7 for a second Kinect, 0 for cameras that tell one from the other.
+        tessellations: How often each triangle of the hand is split in four, on its round surface: facets show on maps
+            of 128 px and more. 2 is round for them; 0 to 3.
         workers: Threads; as many as there are cores to use.
         overwrite: Replace OUT where it exists.
     """
@@ -84,6 +91,7 @@ def render(
         "jitter-deg": jitter_deg or None, "camera": camera, "distance-mm": distance_mm, "cube-mm": cube_mm,
         "hand": hand, "scene": scene,
         "shadow": None if shadow == "left" else shadow, "window-px": None if window_px == 1 else window_px,
+        "blur-px": blur_px or None, "tessellations": tessellations or None,
     }  # fmt: skip
     words = ["refiner", "render", out]
     for name, value in given.items():
@@ -96,6 +104,10 @@ def render(
             "a size >= 8 and workers >= 1."
         )
     require_window(window_px)
+    if not 0 <= blur_px <= 10:
+        raise UsageError(f"Found --blur-px {blur_px:g}, wanted 0 to 10 pixels of the camera.")
+    if not 0 <= tessellations <= 3:
+        raise UsageError(f"Found --tessellations {tessellations}, wanted 0 to 3: 3 are 232,000 triangles a hand.")
     if not 0 <= jitter_deg <= 45 or (jitter_deg > 0 and poses is None):
         raise UsageError(
             f"Found --jitter-deg {jitter_deg:g} {'with' if poses else 'without'} --poses, wanted 0 to 45 degrees, and "
@@ -143,6 +155,8 @@ def render(
         poses=solved,
         jitter_deg=jitter_deg,
         window_px=window_px,
+        blur_px=blur_px,
+        tessellations=tessellations,
     )
     if shadow == "right" and isinstance(settings.sensor, StructuredLight):
         settings = replace(settings, sensor=replace(settings.sensor, projector_mm=-settings.sensor.projector_mm))
@@ -162,6 +176,8 @@ def render(
             "views": asdict(settings.views),
             "prior": asdict(settings.prior),
             "window_px": window_px,
+            "blur_px": blur_px,
+            "tessellations": tessellations,
         },
         seed,
         [Path(path) for path in (like, poses) if path is not None],

@@ -23,10 +23,11 @@ from refiner.hand.jitter import jitter_hands
 from refiner.hand.limits import sample_hands
 from refiner.hand.model import HandModel, load_hand, pose_hands
 from refiner.hand.skeleton import HAND21
+from refiner.render.blur import mix_surfaces
 from refiner.render.settings import CLEAN_UNIT_MM, RenderSettings
 from refiner.render.view import View, draw_view, given_view
 from refiner.render.visibility import visible_joints
-from refiner.render.window import close_slits
+from refiner.render.window import average_steps, close_slits
 
 
 def generate(
@@ -139,12 +140,11 @@ def render_hands(settings: RenderSettings, *, seed: int, items: Sequence[int] | 
     }
     rotations = np.empty((count, 3, 3))
     for n, item in enumerate(items):
-        triangles = model.triangles_of(side[n])
         if settings.poses is not None and (settings.jitter_deg > 0 or item < len(settings.poses.names)):
             turn = pose[n, :3]
-            view = given_view(settings, settings.poses, turn, vertices[n], joints[n], triangles, seed, int(item))
+            view = given_view(settings, settings.poses, turn, vertices[n], joints[n], int(side[n]), seed, int(item))
         else:
-            view = draw_view(settings, vertices[n], joints[n], triangles, seed, int(item))
+            view = draw_view(settings, vertices[n], joints[n], int(side[n]), seed, int(item))
         rotations[n] = view.rotation
         _cut(settings, model, view, rows, n)
     rows["pose"][:] = pose
@@ -172,8 +172,9 @@ def _source(settings: RenderSettings, seed: int, item: int) -> str:
 
 def _cut(settings: RenderSettings, model: HandModel, view: View, rows: dict[str, Any], n: int) -> None:
     """Crop a view and write it with its labels to row n."""
-    seen, camera = crop_cube(view.seen_mm, view.camera, view.centre_mm, view.cube_mm, settings.size)
-    seen = close_slits(seen, settings.window_px)
+    seen_mm = mix_surfaces(view.seen_mm, settings.blur_px)
+    seen, camera = crop_cube(seen_mm, view.camera, view.centre_mm, view.cube_mm, settings.size)
+    seen = average_steps(close_slits(seen, settings.window_px), settings.window_px)
     beyond = None if view.image is None else ~seen_pixels(view.image * settings.size - 0.5, settings.size)
     if beyond is not None:
         seen[beyond] = 0.0

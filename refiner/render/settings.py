@@ -56,6 +56,8 @@ class RenderSettings:
         jitter_deg: Where > 0, all rounds show given hands at their place and in their cube, each turned and bent by so
             much (see `refiner.hand.jitter`).
         window_px: See `refiner.render.window`, in pixels of the crops.
+        blur_px: See `refiner.render.blur.mix_surfaces`, in pixels of the camera.
+        tessellations: How often each triangle is split in four first (see `refiner.hand.tessellation`).
     """
 
     camera: ImageCamera = CAMERAS["kinect1"]
@@ -67,6 +69,8 @@ class RenderSettings:
     poses: GivenPoses | None = None
     jitter_deg: float = 0.0
     window_px: int = 1
+    blur_px: float = 0.0
+    tessellations: int = 0
 
     @property
     def depth_unit_mm(self) -> float:

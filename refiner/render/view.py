@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 from refiner.datasets.locate import locate_hand
 from refiner.errors import StoreError
 from refiner.hand.model import load_hand
+from refiner.hand.tessellation import Tessellation
 from refiner.render.raster import rasterize, window_of
 from refiner.render.scene import PALM_DEPTH_MM, PALM_WEIGHTS, draw_place, draw_rotation
 from refiner.render.scratch import scratch
@@ -64,7 +65,7 @@ class View:
 
 
 def given_view(
-    settings: RenderSettings, poses: GivenPoses, turn: Points, vertices: Points, joints: Points, triangles,
+    settings: RenderSettings, poses: GivenPoses, turn: Points, vertices: Points, joints: Points, side: int,
     seed: int, item: int,
 ) -> View:  # fmt: skip
     """Show a given hand at its place, in its cube.
@@ -75,7 +76,7 @@ def given_view(
         turn: (3,) rotation vector, camera from hand.
         vertices: (V, 3) of the posed hand without its global rotation.
         joints: (21, 3) likewise.
-        triangles: (T, 3) for its side.
+        side: 0 right, 1 left.
         seed: Of the sensor's noise.
         item: Number of the item.
 
@@ -83,7 +84,8 @@ def given_view(
         StoreError: Nothing of it lies in the image.
     """
     given, rotation = item % len(poses.names), Rotation.from_rotvec(turn).as_matrix()
-    view = _look(settings, rotation, poses.wrist_mm[given], longer_arm(vertices), joints, triangles)
+    surface = _surface(vertices, side, settings.tessellations)
+    view = _look(settings, rotation, poses.wrist_mm[given], *surface, joints)
     if view is None or not view.clean_mm.any():
         raise StoreError(
             f"{poses.names[given]}: nothing of this hand lies in the image of the camera {settings.camera.intrinsics}. "
@@ -94,14 +96,14 @@ def given_view(
     return _sense(settings, view, seed, item)
 
 
-def draw_view(settings: RenderSettings, vertices: Points, joints: Points, triangles, seed: int, item: int) -> View:
+def draw_view(settings: RenderSettings, vertices: Points, joints: Points, side: int, seed: int, item: int) -> View:
     """Draw views of a hand until one is good, or take the best of them.
 
     Args:
         settings: Camera, sensor, and what to draw from.
         vertices: (V, 3) of the posed hand without global rotation.
         joints: (21, 3) likewise.
-        triangles: (T, 3) for its side.
+        side: 0 right, 1 left.
         seed: With `item` it fixes every byte.
         item: Number of the item.
 
@@ -109,7 +111,7 @@ def draw_view(settings: RenderSettings, vertices: Points, joints: Points, triang
         StoreError: No view shows the hand.
     """
     rng = np.random.default_rng((_SCENE, seed, item))
-    vertices, palm = longer_arm(vertices), PALM_WEIGHTS @ joints
+    surface, palm = _surface(vertices, side, settings.tessellations), PALM_WEIGHTS @ joints
     best, best_fault, cube_mm = None, np.inf, settings.places.cube_mm
     for _ in range(TRIES):
         rotation = draw_rotation(rng, settings.views)
@@ -119,7 +121,7 @@ def draw_view(settings: RenderSettings, vertices: Points, joints: Points, triang
         # Seen before anything is drawn; the centre that is found lies near the target.
         if _fault(settings, _move(joints, rotation, wrist), target, cube_mm) > 1.5:
             continue
-        view = _look(settings, rotation, wrist, vertices, joints, triangles)
+        view = _look(settings, rotation, wrist, *surface, joints)
         centre = None if view is None else locate_hand(view.clean_mm, view.camera, cube_mm=cube_mm)
         if view is None or centre is None:
             continue
@@ -152,6 +154,20 @@ def longer_arm(vertices: Points) -> Points:
     longer = vertices.copy()
     longer[end] += middle * (_ARM_LONGER_MM / np.linalg.norm(middle)).astype(vertices.dtype)
     return longer
+
+
+@cache
+def _tessellation(side: int, number: int) -> Tessellation:
+    coarse = load_hand().triangles_of(side) if number == 0 else _tessellation(side, number - 1).triangles
+    return Tessellation(coarse)
+
+
+def _surface(vertices: Points, side: int, tessellations: int) -> tuple[Points, NDArray[np.int32]]:
+    """Give the mesh that is drawn, its arm as long as real ones."""
+    vertices, triangles = longer_arm(vertices), load_hand().triangles_of(side)
+    for finer in (_tessellation(side, number) for number in range(tessellations)):
+        vertices, triangles = finer.vertices(vertices), finer.triangles
+    return vertices, triangles
 
 
 @numba.njit(nogil=True, cache=True)
@@ -195,7 +211,7 @@ def _move(points, rotation, shift):
     return out
 
 
-def _look(settings: RenderSettings, rotation, wrist, vertices: Points, joints: Points, triangles) -> View | None:
+def _look(settings: RenderSettings, rotation, wrist, vertices: Points, triangles, joints: Points) -> View | None:
     """Render a placed hand, its centre still open; none where it lies beside the image."""
     camera = settings.camera
     placed = _move(vertices, rotation, wrist)

@@ -11,7 +11,7 @@ from refiner.hand.model import load_hand
 from refiner.render.generate import render_hands
 from refiner.render.settings import RenderSettings
 from refiner.render.sources import poses_from
-from refiner.render.window import close_slits
+from refiner.render.window import average_steps, close_slits
 
 
 def run(capsys, *words):
@@ -105,14 +105,52 @@ def test_poses_show_the_same_hands_in_the_same_crops(tmp_path, capsys):
     assert b.read("source")[3] == "render seed=0 item=3 of a.zarr item 3"
 
 
-def test_a_camera_that_matches_windows_sees_no_slits(tmp_path, capsys):
+def test_a_camera_that_matches_windows_sees_no_slits_and_no_low_steps(tmp_path, capsys):
     for name, words in (("a", ()), ("b", ("--window-px", 3))):
         assert run(capsys, tmp_path / f"{name}.zarr", "--count", 6, "--size", 48, *words)[0] == 0
     a, b = DepthStore(tmp_path / "a.zarr"), DepthStore(tmp_path / "b.zarr")
     one, two = to_mm(a.read("depth"), 0.1), to_mm(b.read("depth"), 0.1)
-    np.testing.assert_array_equal(two, [close_slits(map_, 3) for map_ in one])
+    wanted = np.array([average_steps(close_slits(map_, 3), 3) for map_ in one])
+    np.testing.assert_array_equal(two > 0, wanted > 0)
+    assert np.quantile(np.abs(two - wanted), 0.99) < 0.11  # `one` was rounded first, which turns a few
     assert (one != two).any(axis=(1, 2)).sum() >= 3
     np.testing.assert_array_equal(a.read("joints_mm"), b.read("joints_mm"))
+
+
+def test_a_blur_mixes_surfaces_and_moves_no_outline(tmp_path, capsys):
+    run(capsys, tmp_path / "poses.zarr", "--count", 4, "--size", 96)
+    for name, blur_px in (("a", 0), ("b", 3)):
+        words = ("--poses", tmp_path / "poses.zarr", "--blur-px", blur_px)
+        assert run(capsys, tmp_path / f"{name}.zarr", *words)[0] == 0
+    sharp, mixed = (to_mm(DepthStore(tmp_path / f"{name}.zarr").read("depth"), 0.1) for name in "ab")
+    assert ((sharp > 0) != (mixed > 0)).mean() < 0.001  # a far reading may come into the cube
+    steps = []
+    for maps in (sharp, mixed):
+        second = np.abs(maps[:, :, 2:] - 2 * maps[:, :, 1:-1] + maps[:, :, :-2])
+        inside = (maps[:, :, 2:] > 0) & (maps[:, :, 1:-1] > 0) & (maps[:, :, :-2] > 0)
+        steps.append(int((second[inside] > 15).sum()))
+    assert steps[0] > 50
+    assert steps[1] < 0.5 * steps[0]
+    assert np.median(np.abs(sharp - mixed)[(sharp > 0) & (mixed > 0)]) < 1
+
+
+def test_tessellated_hands_are_the_same_hands_without_facets(tmp_path, capsys):
+    run(capsys, tmp_path / "poses.zarr", "--count", 4)
+    for times in (0, 2):
+        words = ("--poses", tmp_path / "poses.zarr", "--tessellations", times)
+        assert run(capsys, tmp_path / f"{times}.zarr", *words)[0] == 0
+    coarse, round_ = DepthStore(tmp_path / "0.zarr"), DepthStore(tmp_path / "2.zarr")
+    np.testing.assert_array_equal(coarse.read("joints_mm"), round_.read("joints_mm"))
+    one, two = to_mm(coarse.read("depth"), 0.1), to_mm(round_.read("depth"), 0.1)
+    both = (one > 0) & (two > 0)
+    assert both.sum() > 0.97 * (two > 0).sum()
+    assert 0 < np.median((one - two)[both]) < 0.5  # nearer
+    flat = []
+    for maps in (one, two):
+        second = maps[:, :, 2:] - 2 * maps[:, :, 1:-1] + maps[:, :, :-2]
+        inside = (maps[:, :, 2:] > 0) & (maps[:, :, 1:-1] > 0) & (maps[:, :, :-2] > 0)
+        flat.append(np.mean(np.abs(second[inside]) < 0.15))
+    assert flat[1] < 0.9 * flat[0]
 
 
 def test_more_maps_than_poses_show_them_from_new_views(tmp_path, capsys):
@@ -165,6 +203,8 @@ def test_poses_need_poses(tmp_path, real, capsys):
         (("--hand", "middle"), "middle"),
         (("--cube-mm", "-5"), "-5"),
         (("--window-px", "4"), "4"),
+        (("--blur-px", "-1"), "--blur-px -1"),
+        (("--tessellations", "4"), "--tessellations 4"),
         (("--like", "nowhere.zarr"), "nowhere.zarr"),
     ],
 )

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refiner.render.window import close_slits
+from refiner.render.window import PIXEL_OF_DISPARITY_MM, average_steps, close_slits
 
 
 def test_slits_are_closed_by_hand():
@@ -29,3 +29,29 @@ def test_nothing_moves_away_and_once_is_enough(window_px, seed):
     assert np.isin(closed, np.append(depth, 0)).all()
     if window_px == 1:
         np.testing.assert_array_equal(closed, depth)
+
+
+def test_low_steps_melt_and_high_ones_stay_by_hand():
+    """At 700 mm a pixel of disparity is 11.4 mm: 6 mm are averaged over a window of 3, 20 mm and holes are not."""
+    assert abs(PIXEL_OF_DISPARITY_MM * 0.7**2 - 11.4) < 0.05
+    row = np.array([700, 700, 706, 706, 706, 726, 726, 0, 706], np.float32)
+    averaged = average_steps(np.tile(row, (5, 1)), 3)
+    np.testing.assert_allclose(averaged, np.tile([700, 702, 704, 706, 706, 726, 726, 0, 706], (5, 1)), atol=1e-3)
+
+
+@pytest.mark.parametrize("window_px", [1, 3, 5])
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31))
+def test_averages_stay_between_what_they_are_taken_of(window_px, seed):
+    rng = np.random.default_rng(seed)
+    depth = np.where(rng.random((12, 12)) < 0.7, rng.uniform(690, 720, (12, 12)), 0).astype(np.float32)
+    averaged = average_steps(depth, window_px)
+    np.testing.assert_array_equal(averaged > 0, depth > 0)
+    assert (np.abs(averaged - depth) < PIXEL_OF_DISPARITY_MM * 0.72**2).all()
+    far = np.where(depth > 0, depth + np.float32(1000), 0)  # there the whole of it is less than a pixel of disparity
+    for y, x in np.argwhere(far > 0):
+        rows, columns = (slice(max(k - window_px // 2, 0), k + window_px // 2 + 1) for k in (y, x))
+        window = far[rows, columns]
+        assert average_steps(far, window_px)[y, x] == pytest.approx(window[window > 0].mean(), rel=1e-6)
+    if window_px == 1:
+        np.testing.assert_array_equal(averaged, depth)
