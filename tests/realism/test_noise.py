@@ -7,6 +7,7 @@ from refiner.realism.noise import (
     enclosed_holes,
     hole_rates,
     hole_sizes_px,
+    log_inner_edges,
     log_spectrum,
     noise_distances,
 )
@@ -53,11 +54,26 @@ def test_white_noise_has_a_flat_spectrum_of_its_power():
     np.testing.assert_allclose((loud - quiet)[1:], 20 * np.log10(4), atol=1.0)
 
 
+def test_inner_edges_by_hand():
+    """A plate of 40 x 40 px with a step of 12 mm down its middle: of 34 x 34 inner pixels two columns bend, across."""
+    plate = np.zeros((1, 64, 64), np.float32)
+    plate[0, 12:52, 12:52] = 600
+    assert (log_inner_edges(plate) == np.log2(1e-4)).all()
+    plate[0, 12:52, 32:52] += 12
+    share = 2 * 34 / (2 * 34 * 34)
+    np.testing.assert_allclose(log_inner_edges(plate), np.log2(np.array([0, 0, share, 0, 0]) + 1e-4))
+    soft = plate.copy()
+    soft[0, 12:52, 31:33] = 604, 608
+    octaves = noise_distances(soft, plate)["inner_edges"]  # two columns bend by 4 mm instead
+    wanted = [np.log2((share + 1e-4) / 1e-4), 0, np.log2(1e-4 / (share + 1e-4)), 0, 0]
+    assert octaves == pytest.approx(np.sqrt(np.mean(np.square(wanted))))
+
+
 def test_distances_grow_with_the_difference():
     reference = plates(20, noise=2.0, holes=0.02)
     same = noise_distances(plates(20, noise=2.0, holes=0.02, seed=1), reference)
     near = noise_distances(plates(20, noise=3.0, holes=0.04, seed=2), reference)
     far = noise_distances(plates(20, noise=8.0, holes=0.2, seed=3), reference)
-    for name in ("hole_rate", "depth_steps", "power_spectrum"):
+    for name in ("hole_rate", "depth_steps", "power_spectrum", "inner_edges"):
         assert same[name] < near[name] < far[name], name
     assert noise_distances(reference, reference) == dict.fromkeys(same, 0.0)
