@@ -123,8 +123,8 @@ def main() -> None:
             unless_whole(store, words + (["--camera", options.camera] if options.camera else []))
     learnt, fit_window = synthetic, ["--window-px", str(options.window_px)]
     scaled_px = (options.window_px - 1) * options.size // FIT_PX + 1 | 1  # shuts slits of as many millimetres, odd
-    window = ["--size", size, "--window-px", str(scaled_px), "--tessellations", str(options.tessellations)]
-    window += ["--blur-px", str(options.blur_px)]
+    look = ["--size", size, "--window-px", str(scaled_px), "--blur-px", str(options.blur_px)]
+    look += ["--tessellations", str(options.tessellations)]
     synthetic_seen, refined_seen = out / "synthetic_seen.zarr", out / "refined_seen.zarr"
     if options.fit:
         learnt = synthetic_seen
@@ -132,15 +132,15 @@ def main() -> None:
             poses = out / f"{real.stem}_fitted.zarr"
             unless_whole(poses, ["fit", str(to_fit[real]), str(poses), "--hand", options.hand,
                                  "--bank", str(options.fit_bank), *fit_window])  # fmt: skip
-            unless_whole(render, ["render", str(render), "--poses", str(poses), *window])
+            unless_whole(render, ["render", str(render), "--poses", str(poses), *look])
         if options.jitter_deg > 0:
             learnt = out / "synthetic_learnt.zarr"
-            words = ["render", str(learnt), "--poses", str(out / "seen_fitted.zarr"), *window]
+            words = ["render", str(learnt), "--poses", str(out / "seen_fitted.zarr"), *look]
             words += ["--jitter-deg", str(options.jitter_deg)]
             words += ["--count", str(options.rounds * len(DepthStore(synthetic_seen)))]
             unless_whole(learnt, words)
     else:
-        words = ["render", str(synthetic), "--count", str(options.maps), "--like", str(seen), *window]
+        words = ["render", str(synthetic), "--count", str(options.maps), "--like", str(seen), *look]
         words += ["--scene", options.scene] if options.scene else []
         unless_whole(synthetic, words + (["--poses", options.poses] if options.poses else []))
     checkpoint = out / "version_0/checkpoints/last.ckpt"

@@ -1,7 +1,8 @@
 """A finer mesh that is round where the coarse one has facets.
 
-Triangles of the hand are about 5 mm wide, of palm and forearm up to 15: on maps of 64 px that hardly shows, on maps of
-128 px and more there are facets with edges between them, half a millimetre and more off a round hand.
+Edges of the hand's triangles are 5 mm long at the median, and 14 and more in the widest tenth, on palm and forearm: on
+maps of 64 px that hardly shows, on maps of 128 px and more there are facets. Middles of edges lie 0.15 mm off a round
+hand at the median, and 0.4 and more in a tenth.
 """
 
 import numpy as np

@@ -8,6 +8,7 @@ from refiner.datasets.store import DepthStore
 from refiner.datasets.store_writer import StoreWriter, provenance
 from refiner.geometry.depth import to_mm
 from refiner.hand.model import load_hand
+from refiner.realism.noise import depth_steps_mm
 from refiner.render.generate import render_hands
 from refiner.render.settings import RenderSettings
 from refiner.render.sources import poses_from
@@ -124,11 +125,7 @@ def test_a_blur_mixes_surfaces_and_moves_no_outline(tmp_path, capsys):
         assert run(capsys, tmp_path / f"{name}.zarr", *words)[0] == 0
     sharp, mixed = (to_mm(DepthStore(tmp_path / f"{name}.zarr").read("depth"), 0.1) for name in "ab")
     assert ((sharp > 0) != (mixed > 0)).mean() < 0.001  # a far reading may come into the cube
-    steps = []
-    for maps in (sharp, mixed):
-        second = np.abs(maps[:, :, 2:] - 2 * maps[:, :, 1:-1] + maps[:, :, :-2])
-        inside = (maps[:, :, 2:] > 0) & (maps[:, :, 1:-1] > 0) & (maps[:, :, :-2] > 0)
-        steps.append(int((second[inside] > 15).sum()))
+    steps = [int((np.abs(depth_steps_mm(maps)) > 15).sum()) for maps in (sharp, mixed)]
     assert steps[0] > 50
     assert steps[1] < 0.5 * steps[0]
     assert np.median(np.abs(sharp - mixed)[(sharp > 0) & (mixed > 0)]) < 1
@@ -145,11 +142,7 @@ def test_tessellated_hands_are_the_same_hands_without_facets(tmp_path, capsys):
     both = (one > 0) & (two > 0)
     assert both.sum() > 0.97 * (two > 0).sum()
     assert 0 < np.median((one - two)[both]) < 0.5  # nearer
-    flat = []
-    for maps in (one, two):
-        second = maps[:, :, 2:] - 2 * maps[:, :, 1:-1] + maps[:, :, :-2]
-        inside = (maps[:, :, 2:] > 0) & (maps[:, :, 1:-1] > 0) & (maps[:, :, :-2] > 0)
-        flat.append(np.mean(np.abs(second[inside]) < 0.15))
+    flat = [np.mean(np.abs(depth_steps_mm(maps)) < 0.15) for maps in (one, two)]
     assert flat[1] < 0.9 * flat[0]
 
 

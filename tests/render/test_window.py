@@ -6,6 +6,13 @@ from hypothesis import strategies as st
 from refiner.render.window import PIXEL_OF_DISPARITY_MM, average_steps, close_slits
 
 
+def scattered_mm(seed, near_mm, far_mm, side):
+    """Give a map of readings anywhere between two depths, with a hole in three of ten pixels."""
+    rng = np.random.default_rng(seed)
+    readings = rng.random((side, side)) < 0.7
+    return np.where(readings, rng.uniform(near_mm, far_mm, (side, side)), 0).astype(np.float32)
+
+
 def test_slits_are_closed_by_hand():
     """Two fingers at 700 and 705 mm with a slit of two pixels, a step, and a gap of three."""
     row = np.array([0, 0, 700, 700, 700, 0, 0, 705, 705, 705, 730, 730, 730, 0, 0, 0, 710, 710, 710, 0], np.float32)
@@ -20,8 +27,7 @@ def test_slits_are_closed_by_hand():
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31))
 def test_nothing_moves_away_and_once_is_enough(window_px, seed):
-    rng = np.random.default_rng(seed)
-    depth = np.where(rng.random((16, 16)) < 0.7, rng.uniform(600, 800, (16, 16)), 0).astype(np.float32)
+    depth = scattered_mm(seed, 600, 800, 16)
     closed = close_slits(depth, window_px)
     assert (closed[depth > 0] <= depth[depth > 0]).all()
     assert (closed[depth > 0] > 0).all()
@@ -43,15 +49,15 @@ def test_low_steps_melt_and_high_ones_stay_by_hand():
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31))
 def test_averages_stay_between_what_they_are_taken_of(window_px, seed):
-    rng = np.random.default_rng(seed)
-    depth = np.where(rng.random((12, 12)) < 0.7, rng.uniform(690, 720, (12, 12)), 0).astype(np.float32)
+    depth = scattered_mm(seed, 690, 720, 12)
     averaged = average_steps(depth, window_px)
     np.testing.assert_array_equal(averaged > 0, depth > 0)
     assert (np.abs(averaged - depth) < PIXEL_OF_DISPARITY_MM * 0.72**2).all()
     far = np.where(depth > 0, depth + np.float32(1000), 0)  # there the whole of it is less than a pixel of disparity
+    means = average_steps(far, window_px)
     for y, x in np.argwhere(far > 0):
         rows, columns = (slice(max(k - window_px // 2, 0), k + window_px // 2 + 1) for k in (y, x))
         window = far[rows, columns]
-        assert average_steps(far, window_px)[y, x] == pytest.approx(window[window > 0].mean(), rel=1e-6)
+        assert means[y, x] == pytest.approx(window[window > 0].mean(), rel=1e-6)
     if window_px == 1:
         np.testing.assert_array_equal(averaged, depth)
