@@ -5,8 +5,8 @@ deviation and z the depth without noise at the camera's pixels, a map's pixel sh
 
     d = z + mean over its footprint of (round(z + bounded (s f +- o / 2)) - z)
 
-where the mean is the crop's (`refiner.nets.sampling`) and round goes to whole steps of disparity. Only the error is
-averaged: across an outline it is alike, and depth is not. Filter and offset are learnt.
+where the mean is the crop's (`refiner.nets.sampling`) and round goes to whole steps of disparity, and these to whole
+depth units. Only the error is averaged: across an outline it is alike, and depth is not. Filter and offset are learnt.
 """
 
 import math
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from refiner.nets.sampling import Sampling, camera_sampling, filtered, round_disparity
+from refiner.nets.sampling import Sampling, camera_sampling, filtered, round_depth, round_disparity
 
 
 class CameraDraw(NamedTuple):
@@ -53,6 +53,7 @@ class CameraNoise(nn.Module):
         window_px: int = 3,
         row_offset: float = 0.0,
         max_noise: float = 0.3,
+        unit_mm: float = 0.0,
     ) -> None:
         """Build it.
 
@@ -65,9 +66,10 @@ class CameraNoise(nn.Module):
             window_px: Side of the window whose mean it begins as, odd.
             row_offset: How far every other row lies behind its neighbours at first, in half cubes; 0 is never.
             max_noise: Greatest noise, in half cubes.
+            unit_mm: Depth unit of what the camera gives; 0 is as fine as can be.
         """
         super().__init__()
-        self.focal_px, self.most_px, self.step_mm = focal_px, most_px, step_mm
+        self.focal_px, self.most_px, self.step_mm, self.unit_mm = focal_px, most_px, step_mm, unit_mm
         self.row_offset, self.max_noise = row_offset, max_noise
         self.register_buffer("half_cube_mm", torch.tensor(130.0))
         self.filter = nn.Parameter(mean_window(window_px, field_px))
@@ -135,6 +137,8 @@ class CameraNoise(nn.Module):
         measured = ideal + self.max_noise * torch.tanh(error / self.max_noise)
         if self.step_mm > 0:
             measured = round_disparity(measured, drawn.distance_mm, self.half_cube_mm, self.step_mm)
+        if self.unit_mm > 0:
+            measured = round_depth(measured, drawn.distance_mm, 2 * self.half_cube_mm, self.unit_mm)
         return depth + drawn.sampling.at_map_pixels(measured - ideal)
 
 

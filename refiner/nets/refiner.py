@@ -124,6 +124,7 @@ class ResidualRefiner(nn.Module):
         field_px: int = 5,
         window_px: int | None = None,
         row_offset: float = 0.0,
+        unit_mm: float = 0.0,
     ) -> None:
         """Build the network.
 
@@ -166,10 +167,12 @@ class ResidualRefiner(nn.Module):
             window_px: Side of the window that a camera matches, odd; none is all of the filter but the outermost.
             row_offset: How far every other row of the camera lies behind its neighbours, at first, half of it either
                 way, in half cubes. 0 does without. Wants focal_px.
+            unit_mm: Depth unit of the camera's images, to which it rounds before they are cut and averaged; 0 is as
+                fine as can be. Wants focal_px.
 
         Raises:
             ValueError: The shares are negative or do not add up to 1; a side is even, or a window wider than the
-                filter; there are camera_px, steps or rows without focal_px, or it without noise.
+                filter; there are camera_px, steps, units or rows without focal_px, or it without noise.
         """
         super().__init__()
         given = locals()
@@ -183,12 +186,13 @@ class ResidualRefiner(nn.Module):
                 f"Found field_px {field_px} and window_px {window_px}, wanted an odd number from 3 on, and one up to "
                 "it."
             )
-        at_camera = camera_px > 1 or step_mm > 0 or row_offset > 0
+        at_camera = camera_px > 1 or step_mm > 0 or unit_mm > 0 or row_offset > 0
         if camera_px < 1 or (at_camera and focal_px <= 0) or (focal_px > 0 and not noise):
             raise ValueError(
-                f"Found camera_px {camera_px}, focal_px {focal_px}, step_mm {step_mm}, row_offset {row_offset} and "
-                f"noise {noise}, wanted a camera_px >= 1, a focal_px > 0 where that is more than 1 or where there are "
-                "steps or rows, and noise with a focal_px. Networks of before focal_px are to be trained anew."
+                f"Found camera_px {camera_px}, focal_px {focal_px}, step_mm {step_mm}, unit_mm {unit_mm}, row_offset "
+                f"{row_offset} and noise {noise}, wanted a camera_px >= 1, a focal_px > 0 where that is more than 1 or "
+                "where there are steps, units or rows, and noise with a focal_px. Networks of before focal_px are to "
+                "be trained anew."
             )
         self.fold, self.chooses = fold, noise
         self._noise_parts = [part * fold**2 * noise for part in (1, 1, camera_px**2)]
@@ -211,7 +215,7 @@ class ResidualRefiner(nn.Module):
         nn.init.zeros_(self.last.bias)  # pyright: ignore[reportArgumentType]
         self.camera = None
         if focal_px > 0:
-            self.camera = CameraNoise(focal_px, camera_px, step_mm, field_px, window_px, row_offset, max_noise)
+            self.camera = CameraNoise(focal_px, camera_px, step_mm, field_px, window_px, row_offset, max_noise, unit_mm)
         elif noise:
             self.field = nn.Conv2d(1, 1, field_px, padding=field_px // 2, bias=False)
             self.field.weight.data.copy_(mean_window(window_px, field_px))

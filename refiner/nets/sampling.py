@@ -90,12 +90,12 @@ def round_disparity(depth: Tensor, distance_mm: Tensor, half_cube_mm: Tensor, st
 
 
 def round_depth(depth: Tensor, distance_mm: Tensor, cube_mm: Tensor, unit_mm: float) -> Tensor:
-    """Round the readings of maps to whole units, as they are when they have been written.
+    """Round readings to whole units, as they are when they have been written.
 
     Args:
         depth: (N, 1, H, W); +1, no reading, stays.
         distance_mm: (N,), depth of the centre of each map's cube.
-        cube_mm: (N,), side of each map's cube.
+        cube_mm: (N,), side of each map's cube, or (), of all.
         unit_mm: Depth unit.
     """
     with torch.no_grad():

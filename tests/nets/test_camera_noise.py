@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from refiner.nets.camera_noise import CameraNoise, mean_window
+from refiner.nets.sampling import camera_sampling
 
 DISTANCE_MM = torch.full((50,), 1000.0)
 
@@ -35,6 +36,21 @@ def test_rows_alternate_at_the_cameras_pixels():
     assert 0.008 < rows.abs().max() <= 0.01  # of a map whose pixels lie on the camera's
     assert rows.abs().min() < 0.002  # and of one whose pixels lie between two rows
     assert abs(rows.mean().item()) < 1e-3
+
+
+@pytest.mark.parametrize(("pixels", "parts"), [(1, 1), (2, 64)])
+def test_whole_units_are_mixed_by_the_crop(pixels, parts):
+    """A wall at 1000.3 mm in whole millimetres: mixed of 4 x 4 of them, in shares of 1/8 and 3/8 along each axis."""
+    camera = CameraNoise(pixels * 1000 / 260 * 16, pixels, field_px=3, window_px=1, unit_mm=1.0)
+    draw, wall = drawn(camera), torch.full((50, 1, 16, 16), 0.3 / 130)
+    sides = 16 * pixels, 16 * pixels
+    middle_on_middle = camera_sampling(torch.full((50,), float(pixels)), torch.zeros(50, 2), (16, 16), sides)
+    found_mm = camera(wall, torch.full_like(wall, 2 / 130), draw._replace(sampling=middle_on_middle)) * 130
+    found_mm = found_mm[..., 1:-1, 1:-1]  # shares at the borders are others
+    torch.testing.assert_close(found_mm * parts, (found_mm * parts).round(), rtol=0, atol=0.01)
+    whole = ((found_mm - found_mm.round()).abs() < 1e-3).float().mean()
+    assert whole == 1 if parts == 1 else whole < 0.1
+    assert found_mm.mean().item() == pytest.approx(0.3, abs=0.05)
 
 
 def test_noise_is_bounded():

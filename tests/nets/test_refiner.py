@@ -154,7 +154,14 @@ def test_steps_are_made_at_the_cameras_pixels():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"camera_px": 0}, {"camera_px": 3}, {"step_mm": 2.9}, {"row_offset": 0.01}, {"focal_px": 575.0, "noise": False}],
+    [
+        {"camera_px": 0},
+        {"camera_px": 3},
+        {"step_mm": 2.9},
+        {"unit_mm": 1.0},
+        {"row_offset": 0.01},
+        {"focal_px": 575.0, "noise": False},
+    ],
 )
 def test_camera_pixels_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match="wanted a camera_px >= 1, a focal_px > 0"):
