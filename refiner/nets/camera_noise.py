@@ -7,6 +7,14 @@ deviation and z the depth without noise at the camera's pixels, a map's pixel sh
 
 where the mean is the crop's (`refiner.nets.sampling`) and round goes to whole steps of disparity, and these to whole
 depth units. Only the error is averaged: across an outline it is alike, and depth is not. Filter and offset are learnt.
+
+A camera that matches windows of a pattern of dots sees nothing between the dots: it tells the depth of those in the
+window instead of that of its middle. With weights w of the dots and windows W, what is added to s f is, bounded,
+
+    sum_W w z / sum_W w - mean_W z
+
+As a window moves on dots enter and leave along a whole side of it: so terraces have straight edges, along rows and
+columns, and tilted surfaces have relief. No noise that is filtered has these, however its spectrum is chosen.
 """
 
 import math
@@ -27,12 +35,14 @@ class CameraDraw(NamedTuple):
         sampling: Where these lie.
         seen: (N, 1, H, W), f as the maps show it.
         distance_mm: (N,), depth of the centre of each map's cube.
+        dots: (N, 1, h, w), their weights, 0 where there is none; nothing where they are not counted.
     """
 
     field: Tensor
     sampling: Sampling
     seen: Tensor
     distance_mm: Tensor
+    dots: Tensor | None = None
 
 
 class CameraNoise(nn.Module):
@@ -54,6 +64,7 @@ class CameraNoise(nn.Module):
         row_offset: float = 0.0,
         max_noise: float = 0.3,
         unit_mm: float = 0.0,
+        dots_per_px: float = 0.0,
     ) -> None:
         """Build it.
 
@@ -67,8 +78,10 @@ class CameraNoise(nn.Module):
             row_offset: How far every other row lies behind its neighbours at first, in half cubes; 0 is never.
             max_noise: Greatest noise, in half cubes.
             unit_mm: Depth unit of what the camera gives; 0 is as fine as can be.
+            dots_per_px: Dots of a pattern to one of the camera's pixels, less than 1; 0 sees everywhere. Wants step_mm.
         """
         super().__init__()
+        self.dots_per_px, self.window_px = dots_per_px, window_px
         self.focal_px, self.most_px, self.step_mm, self.unit_mm = focal_px, most_px, step_mm, unit_mm
         self.row_offset, self.max_noise = row_offset, max_noise
         self.register_buffer("half_cube_mm", torch.tensor(130.0))
@@ -97,7 +110,7 @@ class CameraNoise(nn.Module):
         """Make noise of independent numbers.
 
         Args:
-            independent: (N, 1, most_px H, most_px W) or larger, standard normal.
+            independent: (N, 1, most_px H, most_px W) or larger, standard normal; two of them where there are dots.
             distance_mm: (N,), depth of the centre of each map's cube.
             height: H of the maps.
             width: W of the maps.
@@ -111,26 +124,35 @@ class CameraNoise(nn.Module):
         phase_px = 2 * torch.special.ndtr(independent[:, 0, -1, -2:]) - 1
         sides = independent.shape[-2], independent.shape[-1]
         sampling = camera_sampling(step_px.clamp(max=self.most_px), phase_px, (height, width), sides)
-        field = filtered(independent, self.filter.float())
-        return CameraDraw(field, sampling, sampling.at_map_pixels(field), distance_mm)
+        field = filtered(independent[:, :1], self.filter.float())
+        dots = None
+        if self.dots_per_px > 0:  # of a share of the pixels, as strong as light in a speckle: exponential
+            rank = torch.special.ndtr(independent[:, 1:]).clamp(min=1e-6) / self.dots_per_px
+            dots = -rank.log().clamp(max=0)
+        return CameraDraw(field, sampling, sampling.at_map_pixels(field), distance_mm, dots)
 
-    def forward(self, depth: Tensor, deviation: Tensor, drawn: CameraDraw) -> Tensor:
+    def forward(self, depth: Tensor, deviation: Tensor, drawn: CameraDraw, reading: Tensor | None = None) -> Tensor:
         """Measure depths.
 
         Args:
             depth: (N, 1, H, W), without noise.
             deviation: (N, 1, H, W), of the noise.
             drawn: What `draw` gave.
+            reading: (N, 1, H, W), 1 where there is a surface and 0 elsewhere; none is everywhere.
 
         Returns:
             (N, 1, H, W).
         """
         with torch.autocast(depth.device.type, enabled=False):  # half precision knows no steps of a millimetre
-            return self._measure(depth.float(), deviation.float(), drawn)
+            reading = torch.ones_like(depth) if reading is None else reading
+            return self._measure(depth.float(), deviation.float(), drawn, reading.float())
 
-    def _measure(self, depth: Tensor, deviation: Tensor, drawn: CameraDraw) -> Tensor:
+    def _measure(self, depth: Tensor, deviation: Tensor, drawn: CameraDraw, reading: Tensor) -> Tensor:
         ideal, strength = (drawn.sampling.at_camera_pixels(values) for values in (depth, deviation))
         error = strength * drawn.field
+        if drawn.dots is not None:
+            surface = drawn.sampling.at_camera_pixels(reading)
+            error = error + self._between_dots(ideal, surface, drawn.dots, drawn.distance_mm)
         if self.row_offset > 0:
             rows = torch.arange(ideal.shape[-2], device=ideal.device) % 2 - 0.5
             error = error + self.row_offset * torch.exp(self.rows) * rows.view(-1, 1)
@@ -140,6 +162,20 @@ class CameraNoise(nn.Module):
         if self.unit_mm > 0:
             measured = round_depth(measured, drawn.distance_mm, 2 * self.half_cube_mm, self.unit_mm)
         return depth + drawn.sampling.at_map_pixels(measured - ideal)
+
+    def _between_dots(self, ideal: Tensor, surface: Tensor, dots: Tensor, distance_mm: Tensor) -> Tensor:
+        """Give how far the dots in each window lie behind its mean, a step at most: (N, 1, h, w)."""
+        surface = (surface > 0.999).float() + 1e-6  # beyond an outline a window has none; nobody asks there
+        seen = surface * (dots + 1e-3)  # a window without a dot sees all
+        off = self._window_mean(seen * ideal) / self._window_mean(seen)
+        off = off - self._window_mean(surface * ideal) / self._window_mean(surface)
+        most = self.step_mm * (distance_mm.to(ideal) / 1000).square().view(-1, 1, 1, 1) / self.half_cube_mm
+        return most * torch.tanh(off / most)
+
+    def _window_mean(self, image: Tensor) -> Tensor:
+        side = self.window_px
+        down = F.avg_pool2d(image, (side, 1), stride=1, padding=(side // 2, 0))
+        return F.avg_pool2d(down, (1, side), stride=1, padding=(0, side // 2))
 
 
 def mean_window(side_px: int, filter_px: int) -> Tensor:

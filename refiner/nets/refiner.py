@@ -125,6 +125,7 @@ class ResidualRefiner(nn.Module):
         window_px: int | None = None,
         row_offset: float = 0.0,
         unit_mm: float = 0.0,
+        dots_per_px: float = 0.0,
     ) -> None:
         """Build the network.
 
@@ -169,10 +170,13 @@ class ResidualRefiner(nn.Module):
                 way, in half cubes. 0 does without. Wants focal_px.
             unit_mm: Depth unit of the camera's images, to which it rounds before they are cut and averaged; 0 is as
                 fine as can be. Wants focal_px.
+            dots_per_px: Dots of a pattern to one of the camera's pixels, where it matches windows of `window_px` of
+                one: it sees no surface between them (see `refiner.nets.camera_noise`). 0 sees all. Wants step_mm.
 
         Raises:
             ValueError: The shares are negative or do not add up to 1; a side is even, or a window wider than the
-                filter; there are camera_px, steps, units or rows without focal_px, or it without noise.
+                filter; there are camera_px, steps, units or rows without focal_px, or it without noise; there are
+                dots without steps, or one to each pixel or more.
         """
         super().__init__()
         given = locals()
@@ -194,8 +198,14 @@ class ResidualRefiner(nn.Module):
                 "where there are steps, units or rows, and noise with a focal_px. Networks of before focal_px are to "
                 "be trained anew."
             )
+        if not 0 <= dots_per_px < 1 or (dots_per_px > 0 and step_mm <= 0):
+            raise ValueError(
+                f"Found dots_per_px {dots_per_px} and step_mm {step_mm}, wanted 0 <= dots_per_px < 1, and a step_mm "
+                "> 0 where there are dots."
+            )
         self.fold, self.chooses = fold, noise
-        self._noise_parts = [part * fold**2 * noise for part in (1, 1, camera_px**2)]
+        numbers = 2 if dots_per_px > 0 else 1  # at each of the camera's pixels
+        self._noise_parts = [part * fold**2 * noise for part in (1, 1, numbers * camera_px**2)]
         self.noise_channels = sum(self._noise_parts)
         self.prior, self.choice_noise = ChoicePrior(margin, sharpness, window), choice_noise
         self.max_shift, self.rim_shift, self.reach_px, self.gain = max_shift, rim_shift, reach_px, gain
@@ -215,7 +225,9 @@ class ResidualRefiner(nn.Module):
         nn.init.zeros_(self.last.bias)  # pyright: ignore[reportArgumentType]
         self.camera = None
         if focal_px > 0:
-            self.camera = CameraNoise(focal_px, camera_px, step_mm, field_px, window_px, row_offset, max_noise, unit_mm)
+            self.camera = CameraNoise(
+                focal_px, camera_px, step_mm, field_px, window_px, row_offset, max_noise, unit_mm, dots_per_px
+            )
         elif noise:
             self.field = nn.Conv2d(1, 1, field_px, padding=field_px // 2, bias=False)
             self.field.weight.data.copy_(mean_window(window_px, field_px))
@@ -267,7 +279,7 @@ class ResidualRefiner(nn.Module):
         if self.prior.window > 0 or self.rim_shift > 0:
             share = share_of_readings(reading)
             most = most + self.rim_shift * at_outline(share)
-        measure, seen, folded = self._measure(for_depth, distance_mm, height, width)
+        measure, seen, folded = self._measure(for_depth, distance_mm, is_reading(surface))
         predicted = self._predict(torch.cat([*planes, *seen, reading], dim=1), folded, distance_mm)
         shift, spread, *own_choice = predicted[..., :height, :width].split(1, 1)
         steady = moved = surface + most * torch.tanh(self.gain * shift)
@@ -290,18 +302,19 @@ class ResidualRefiner(nn.Module):
         return _Parts(moved, steady, choice, drawn, is_reading(surface), excess)
 
     def _measure(
-        self, noise: Tensor, distance_mm: Tensor | None, height: int, width: int
+        self, noise: Tensor, distance_mm: Tensor | None, surface: Tensor
     ) -> tuple[Callable[[Tensor, Tensor], Tensor], list[Tensor], list[Tensor]]:
         """Give what adds noise to depths of a given deviation, and what the blocks see of it, as maps and folded.
 
-        Noise is f before its filter, folded: so it is seen, but for a camera's.
+        Noise is f before its filter, folded: so it is seen, but for a camera's. Surface says where there is one.
         """
+        height, width = surface.shape[-2:]
         if self.camera is not None:
             if distance_mm is None:
                 raise ValueError("This network was built to measure at a camera's pixels (focal_px): give distance_mm.")
             camera, independent = self.camera, F.pixel_shuffle(noise, self.camera.most_px * self.fold)
             drawn = camera.draw(independent, distance_mm, height, width)
-            return lambda depth, deviation: camera(depth, deviation, drawn), [drawn.seen], []
+            return lambda depth, deviation: camera(depth, deviation, drawn, surface), [drawn.seen], []
         if not self.chooses:
             return lambda depth, _: depth, [], [noise]
         field = self.field(F.pixel_shuffle(noise, self.fold)).float()[..., :height, :width]

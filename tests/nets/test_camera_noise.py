@@ -9,7 +9,8 @@ DISTANCE_MM = torch.full((50,), 1000.0)
 
 def drawn(camera, seed=0, side=16):
     """Draw noise for maps of 16 px that show 260 mm."""
-    sides = 50, 1, camera.most_px * side, camera.most_px * side
+    numbers = 2 if camera.dots_per_px > 0 else 1
+    sides = 50, numbers, camera.most_px * side, camera.most_px * side
     independent = torch.randn(sides, generator=torch.Generator().manual_seed(seed))
     return camera.draw(independent, DISTANCE_MM, side, side)
 
@@ -51,6 +52,43 @@ def test_whole_units_are_mixed_by_the_crop(pixels, parts):
     whole = ((found_mm - found_mm.round()).abs() < 1e-3).float().mean()
     assert whole == 1 if parts == 1 else whole < 0.1
     assert found_mm.mean().item() == pytest.approx(0.3, abs=0.05)
+
+
+def dotted(dots_per_px):
+    """A camera that has a pixel for each of the map's, steps of 3 mm at 1 m and windows of 5 px."""
+    return CameraNoise(1000 / 260 * 32, 1, step_mm=3.0, field_px=7, window_px=5, dots_per_px=dots_per_px)
+
+
+def shown(camera, depth, reading=None):
+    return camera(depth, torch.zeros_like(depth), drawn(camera, side=32), reading)
+
+
+def test_between_dots_a_wall_is_still_a_wall():
+    wall = torch.full((50, 1, 32, 32), 0.1)
+    torch.testing.assert_close(shown(dotted(0.2), wall), shown(dotted(0.0), wall), rtol=0, atol=1e-6)
+
+
+def test_dots_give_terraces_straight_edges():
+    """A plane that falls 1 mm a pixel to the lower right: terraces are stairs, with a corner at every step."""
+    down = torch.arange(32.0) / 130
+    slope = (down[:, None] + down[None, :]).expand(50, 1, 32, 32) - 0.2
+    corners = []
+    for dots_per_px in (0.0, 0.2):
+        steps = (1e6 / 3 / (1000 + 130 * shown(dotted(dots_per_px), slope))).round()[..., 4:-4, 4:-4]
+        corners.append((steps.diff(dim=2).diff(dim=3) != 0).float().mean().item())
+    plain, with_dots = corners
+    assert with_dots < 0.8 * plain
+    off_mm = 130 * (shown(dotted(0.2), slope) - slope)[..., 4:-4, 4:-4]
+    assert abs(off_mm.mean().item()) < 0.1
+    assert off_mm.abs().max() < 3.2 + 1.6 + 0.1  # a step by the dots, half a one by rounding
+
+
+def test_dots_beyond_an_outline_say_nothing():
+    depth, reading = torch.zeros(50, 1, 32, 32), torch.ones(50, 1, 32, 32)
+    depth[..., 16:], reading[..., 16:] = 1.0, 0.0
+    found, alone = shown(dotted(0.2), depth, reading), shown(dotted(0.2), torch.zeros_like(depth))
+    torch.testing.assert_close(found[..., :14], alone[..., :14], rtol=0, atol=1e-5)
+    assert (shown(dotted(0.2), depth) - alone)[..., 12:14].abs().max() > 0.01  # without being told they do
 
 
 def test_noise_is_bounded():

@@ -168,6 +168,24 @@ def test_camera_pixels_that_cannot_be_are_refused(wrong):
         ResidualRefiner(8, 1, **wrong)
 
 
+@pytest.mark.parametrize(("dots_per_px", "step_mm"), [(0.2, 0.0), (1.0, 2.9), (-0.1, 2.9)])
+def test_dots_that_cannot_be_are_refused(dots_per_px, step_mm):
+    with pytest.raises(ValueError, match=r"wanted 0 <= dots_per_px < 1, and a step_mm > 0"):
+        ResidualRefiner(8, 1, focal_px=575.0, dots_per_px=dots_per_px, step_mm=step_mm)
+
+
+def test_dots_have_numbers_of_their_own():
+    network = ResidualRefiner(8, 1, camera_px=2, focal_px=100.0, step_mm=3.0, dots_per_px=0.2, first_noise=0.0).eval()
+    assert network.noise_shape(1, 16, 16) == (1, 8 + 32, 8, 8)
+    slope = (torch.arange(16.0) / 130).expand(1, 1, 16, 16)
+    noise = torch.randn(network.noise_shape(1, 16, 16), generator=torch.Generator().manual_seed(0))
+    noise[:, :8].clamp_(-0.1, 0.1)  # the choice's
+    others = noise.clone()
+    others[:, -16:] = others[:, -16:].flip(1)
+    assert not torch.equal(network(slope, noise, METRE), network(slope, others, METRE))
+    assert torch.isfinite(network(slope, None, METRE)).all()
+
+
 def test_what_sends_little_light_back_is_less_certain_and_noisier():
     """Walls that face the camera and that fall away by 60 degrees, one octave dimmer, at 1 m and twice as far away."""
     network = ResidualRefiner(8, 1, margin=1.0, sharpness=4.0)
