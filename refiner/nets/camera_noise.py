@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from refiner.nets.blocks import mean_around
 from refiner.nets.sampling import Sampling, camera_sampling, filtered, round_depth, round_disparity
 
 
@@ -74,13 +75,21 @@ class CameraNoise(nn.Module):
             most_px: These, at most, rounded up; nearer hands are measured as if there were no more.
             step_mm: Steps of disparity, as depth at 1 m; 0 is none.
             field_px: Side of the filter, in the camera's pixels, odd.
-            window_px: Side of the window whose mean it begins as, odd.
+            window_px: Side of the window whose mean it begins as, and in which dots are matched, odd.
             row_offset: How far every other row lies behind its neighbours at first, in half cubes; 0 is never.
             max_noise: Greatest noise, in half cubes.
             unit_mm: Depth unit of what the camera gives; 0 is as fine as can be.
-            dots_per_px: Dots of a pattern to one of the camera's pixels, less than 1; 0 sees everywhere. Wants step_mm.
+            dots_per_px: Dots of a pattern to one of the camera's pixels; 0 sees everywhere.
+
+        Raises:
+            ValueError: There are dots without steps, or one to each pixel or more.
         """
         super().__init__()
+        if not 0 <= dots_per_px < 1 or (dots_per_px > 0 and step_mm <= 0):
+            raise ValueError(
+                f"Found dots_per_px {dots_per_px} and step_mm {step_mm}, wanted 0 <= dots_per_px < 1, and a step_mm "
+                "> 0 where there are dots."
+            )
         self.dots_per_px, self.window_px = dots_per_px, window_px
         self.focal_px, self.most_px, self.step_mm, self.unit_mm = focal_px, most_px, step_mm, unit_mm
         self.row_offset, self.max_noise = row_offset, max_noise
@@ -167,15 +176,13 @@ class CameraNoise(nn.Module):
         """Give how far the dots in each window lie behind its mean, a step at most: (N, 1, h, w)."""
         surface = (surface > 0.999).float() + 1e-6  # beyond an outline a window has none; nobody asks there
         seen = surface * (dots + 1e-3)  # a window without a dot sees all
-        off = self._window_mean(seen * ideal) / self._window_mean(seen)
-        off = off - self._window_mean(surface * ideal) / self._window_mean(surface)
+        by_dots, whole = (
+            mean_around(weights * ideal, self.window_px) / mean_around(weights, self.window_px)
+            for weights in (seen, surface)
+        )
+        off = by_dots - whole
         most = self.step_mm * (distance_mm.to(ideal) / 1000).square().view(-1, 1, 1, 1) / self.half_cube_mm
         return most * torch.tanh(off / most)
-
-    def _window_mean(self, image: Tensor) -> Tensor:
-        side = self.window_px
-        down = F.avg_pool2d(image, (side, 1), stride=1, padding=(side // 2, 0))
-        return F.avg_pool2d(down, (1, side), stride=1, padding=(0, side // 2))
 
 
 def mean_window(side_px: int, filter_px: int) -> Tensor:

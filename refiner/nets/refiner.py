@@ -175,8 +175,8 @@ class ResidualRefiner(nn.Module):
 
         Raises:
             ValueError: The shares are negative or do not add up to 1; a side is even, or a window wider than the
-                filter; there are camera_px, steps, units or rows without focal_px, or it without noise; there are
-                dots without steps, or one to each pixel or more.
+                filter; there are camera_px, steps, units, rows or dots without focal_px, or it without noise; the
+                dots cannot be (`CameraNoise`).
         """
         super().__init__()
         given = locals()
@@ -190,18 +190,13 @@ class ResidualRefiner(nn.Module):
                 f"Found field_px {field_px} and window_px {window_px}, wanted an odd number from 3 on, and one up to "
                 "it."
             )
-        at_camera = camera_px > 1 or step_mm > 0 or unit_mm > 0 or row_offset > 0
+        at_camera = camera_px > 1 or max(step_mm, unit_mm, row_offset, dots_per_px) > 0
         if camera_px < 1 or (at_camera and focal_px <= 0) or (focal_px > 0 and not noise):
             raise ValueError(
                 f"Found camera_px {camera_px}, focal_px {focal_px}, step_mm {step_mm}, unit_mm {unit_mm}, row_offset "
-                f"{row_offset} and noise {noise}, wanted a camera_px >= 1, a focal_px > 0 where that is more than 1 or "
-                "where there are steps, units or rows, and noise with a focal_px. Networks of before focal_px are to "
-                "be trained anew."
-            )
-        if not 0 <= dots_per_px < 1 or (dots_per_px > 0 and step_mm <= 0):
-            raise ValueError(
-                f"Found dots_per_px {dots_per_px} and step_mm {step_mm}, wanted 0 <= dots_per_px < 1, and a step_mm "
-                "> 0 where there are dots."
+                f"{row_offset}, dots_per_px {dots_per_px} and noise {noise}, wanted a camera_px >= 1, a focal_px > 0 "
+                "where that is more than 1 or where there are steps, units, rows or dots, and noise with a focal_px. "
+                "Networks of before focal_px are to be trained anew."
             )
         self.fold, self.chooses = fold, noise
         numbers = 2 if dots_per_px > 0 else 1  # at each of the camera's pixels

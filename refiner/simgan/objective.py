@@ -118,7 +118,7 @@ class Objective:
             far a reading was moved is no reason to lose it.
         """
         costs = adversarial_loss(logits, target_refined=False, kind=self.adversarial, reduction="none")
-        spread = turn_back(pixel_costs(costs, patch_px, *refined.shape[-2:]))
+        spread = pixel_costs(turn_back(costs[:, None])[:, 0], patch_px, *refined.shape[-2:])
         change = (refined.float() - synthetic.float()).abs()
         lost = is_reading(refined) != is_reading(synthetic)
         own = self.self_regularization_weight * self.missing_weight * change * lost

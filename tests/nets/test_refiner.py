@@ -159,6 +159,7 @@ def test_steps_are_made_at_the_cameras_pixels():
         {"camera_px": 3},
         {"step_mm": 2.9},
         {"unit_mm": 1.0},
+        {"dots_per_px": 0.2},
         {"row_offset": 0.01},
         {"focal_px": 575.0, "noise": False},
     ],
