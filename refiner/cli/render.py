@@ -61,9 +61,9 @@ def render(
             show them on the right.
         window_px: Side of the windows that the camera matches, in pixels of the maps: slits between fingers that are
             narrower are closed, and steps of less than a pixel of disparity averaged. What `refiner fit` was given,
-            and of as many millimetres in larger maps; 1 for cameras that measure each pixel.
+            and of as many millimetres in larger maps; 1 for cameras that measure each pixel, and with --sensor.
         blur_px: Standard deviation of the blur, in pixels of the camera, that mixes surfaces at edges inside the hand;
-            0.7 for a second Kinect, 0 for cameras that tell one from the other.
+            0.7 for a second Kinect, 0 for cameras that tell one from the other, and with --sensor.
         tessellations: How often each triangle of the hand is split in four, on its round surface: facets show on maps
             of 128 px and more. 2 is round for them; 0 to 3.
         workers: Threads; as many as there are cores to use.
@@ -106,6 +106,12 @@ def render(
     require_window(window_px)
     if not 0 <= blur_px <= 10:
         raise UsageError(f"Found --blur-px {blur_px:g}, wanted 0 to 10 pixels of the camera.")
+    if sensor is not None and (window_px > 1 or blur_px > 0):
+        raise UsageError(
+            f"Found --sensor {sensor} with --window-px {window_px} and --blur-px {blur_px:g}, wanted one or the other: a "
+            "sensor has windows and blur of its own, and these would average its noise. Leave out --sensor for clean "
+            "maps that a refiner is to make noise on."
+        )
     if not 0 <= tessellations <= 3:
         raise UsageError(f"Found --tessellations {tessellations}, wanted 0 to 3: 3 are 232,000 triangles a hand.")
     if not 0 <= jitter_deg <= 45 or (jitter_deg > 0 and poses is None):

@@ -197,6 +197,8 @@ def test_poses_need_poses(tmp_path, real, capsys):
         (("--cube-mm", "-5"), "-5"),
         (("--window-px", "4"), "4"),
         (("--blur-px", "-1"), "--blur-px -1"),
+        (("--sensor", "tof", "--blur-px", "0.7"), "windows and blur of its own"),
+        (("--sensor", "structured-light", "--window-px", "3"), "windows and blur of its own"),
         (("--tessellations", "4"), "--tessellations 4"),
         (("--like", "nowhere.zarr"), "nowhere.zarr"),
     ],
