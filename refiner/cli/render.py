@@ -108,8 +108,8 @@ def render(
         raise UsageError(f"Found --blur-px {blur_px:g}, wanted 0 to 10 pixels of the camera.")
     if sensor is not None and (window_px > 1 or blur_px > 0):
         raise UsageError(
-            f"Found --sensor {sensor} with --window-px {window_px} and --blur-px {blur_px:g}, wanted one or the other: a "
-            "sensor has windows and blur of its own, and these would average its noise. Leave out --sensor for clean "
+            f"Found --sensor {sensor} with --window-px {window_px} and --blur-px {blur_px:g}, wanted one or the other: "
+            "a sensor has windows and blur of its own, and these would average its noise. Leave out --sensor for clean "
             "maps that a refiner is to make noise on."
         )
     if not 0 <= tessellations <= 3:
