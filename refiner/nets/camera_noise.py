@@ -59,6 +59,7 @@ class CameraNoise(nn.Module):
         self,
         focal_px: float,
         most_px: int = 2,
+        *,
         step_mm: float = 0.0,
         field_px: int = 5,
         window_px: int = 3,

@@ -221,8 +221,9 @@ class ResidualRefiner(nn.Module):
         self.camera = None
         if focal_px > 0:
             self.camera = CameraNoise(
-                focal_px, camera_px, step_mm, field_px, window_px, row_offset, max_noise, unit_mm, dots_per_px
-            )
+                focal_px, camera_px, step_mm=step_mm, unit_mm=unit_mm, field_px=field_px, window_px=window_px,
+                row_offset=row_offset, dots_per_px=dots_per_px, max_noise=max_noise,
+            )  # fmt: skip
         elif noise:
             self.field = nn.Conv2d(1, 1, field_px, padding=field_px // 2, bias=False)
             self.field.weight.data.copy_(mean_window(window_px, field_px))
