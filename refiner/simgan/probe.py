@@ -17,8 +17,8 @@ from refiner.nets.blocks import NO_READING, curvature_channels, detail_channels,
 
 PATCH_PX = 16
 _FILTERS, _FILTER_PX = 64, 3
-"""Many small ones put refiners of a Kinect v1 in the order in which trained classifiers tell their maps; half as many of
-5 px, on readings and slopes, did not (`experiments/real_depth.md`)."""
+"""Many small ones put refiners of a Kinect v1 in the order in which trained classifiers tell their maps; half as many
+of 5 px, on readings and slopes, did not (`experiments/real_depth.md`)."""
 _SLOPE_GAIN, _CURVATURE_GAIN = 20.0, 40.0
 _ENOUGH_READINGS = 0.1
 _PATCHES_AT_A_TIME = 512
