@@ -1,32 +1,83 @@
 """Files that are whole or not there."""
 
+import contextlib
+import fcntl
+import glob
 import json
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from refiner.errors import OutputExistsError
 
+_PARTIAL = ".partial"
+
 
 def write_atomically(path: Path, write: Callable[[Any], None]) -> None:
-    """Write a file so that `path` is at every moment absent, the old file, or the whole new one."""
+    """Write a file so that `path` is at every moment absent, the old file, or the whole new one.
+
+    What a killed process left of the same file goes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    remove_abandoned(path.parent, path.name)
+    with partial_file(path) as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        with temporary.open("wb") as file:
-            write(file)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def partial_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file beside `path` that takes its place when the block ends, and goes where the block raises.
+
+    It is locked meanwhile, which tells it from what a killed process left (see `remove_abandoned`).
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_PARTIAL}")
+    try:
+        with _opened_locked(temporary) as file:
+            yield file
             file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path, name: str = "") -> None:
+    """Remove the partial files that killed processes left in a folder; those that are being written stay.
+
+    Args:
+        folder: Where to look.
+        name: The file that they were to become; without it all are looked at.
+    """
+    for partial in folder.glob(f".{glob.escape(name) or '*'}.*{_PARTIAL}"):
+        with contextlib.suppress(FileNotFoundError), partial.open("rb") as file:
+            if _lock(file):  # its writer is gone
+                partial.unlink(missing_ok=True)
+
+
+def _opened_locked(path: Path) -> BinaryIO:
+    while True:
+        file = path.open("wb")
+        # Between opening and locking another process may have taken it for abandoned, and removed it.
+        if not _lock(file, wait=True) or path.exists():
+            return file
+        file.close()
+
+
+def _lock(file: BinaryIO, *, wait: bool = False) -> bool:
+    """Lock a file until it is closed or its process ends; False where another holds it, or locks do not exist."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -4,8 +4,6 @@ Depth is drawn in one fixed colour map over a range that the caller fixes, near 
 reading is grey and never a colour of the map. Pictures are (H, W, 3) uint8 in RGB.
 """
 
-import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +11,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from refiner.files import write_atomically
 
 Picture = NDArray[np.uint8]
 
@@ -137,13 +137,7 @@ def save_png(path: Path, picture: Picture) -> None:
     done, data = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
     if not done:
         raise ValueError(f"A picture of shape {picture.shape} cannot be written as PNG.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        temporary.write_bytes(data.tobytes())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, lambda file: file.write(data.tobytes()))
 
 
 def _mapped(levels: NDArray[np.uint8], colour_map: int) -> Picture:

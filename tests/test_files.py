@@ -1,11 +1,17 @@
+import errno
+import fcntl
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from killing import ENVIRONMENT
 
 from refiner.errors import OutputExistsError
-from refiner.files import require_apart, write_atomically, write_json
+from refiner.files import partial_file, remove_abandoned, require_apart, write_atomically, write_json
 
 
 def test_an_interrupted_write_leaves_the_old_file_whole(monkeypatch):
@@ -55,3 +61,39 @@ def test_an_output_must_not_lie_where_its_source_lies(out, source, inside, harms
         return
     with pytest.raises(OutputExistsError, match=f"^{out} would lie where the set lies, {source}. Give another name.$"):
         require_apart(Path(out), "the set", Path(source), inside=inside)
+
+
+def leave_partial(name):
+    """Begin to write a file in a process that is killed there; give what it left."""
+    script = (
+        "import os, signal; from pathlib import Path; from refiner.files import partial_file\n"
+        f"with partial_file(Path({name!r})) as file:\n"
+        "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT).returncode == -signal.SIGKILL
+    (left,) = (path for path in Path().iterdir() if path.name.startswith(f".{name}."))
+    assert left.read_bytes() == b"half"
+    return left
+
+
+def test_what_a_killed_process_left_goes_and_what_is_being_written_stays():
+    ours, other = leave_partial("a[1].json"), leave_partial("b.json")
+    with partial_file(Path("a[1].json")) as file:  # in the middle of it another write of the same file begins and ends
+        write_json(Path("a[1].json"), "other")
+        file.write(b"mine")
+    assert Path("a[1].json").read_bytes() == b"mine"
+    assert not ours.exists()
+    assert other.exists()  # of another file
+    remove_abandoned(Path())
+    assert [path.name for path in Path().iterdir()] == ["a[1].json"]
+
+
+def test_where_locks_do_not_exist_nothing_is_taken_for_abandoned(monkeypatch):
+    Path(".a.12345678.partial").write_bytes(b"whose?")
+
+    def unsupported(*_):
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    write_json(Path("a"), 1)
+    assert sorted(path.name for path in Path().iterdir()) == [".a.12345678.partial", "a"]

@@ -10,7 +10,6 @@ it may be deleted at any time when nothing trains.
 """
 
 import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from refiner.datasets.store import DepthStore
 from refiner.errors import StoreError
+from refiner.files import partial_file, remove_abandoned
 
 _STORED = np.dtype("<u2")
 
@@ -42,15 +42,11 @@ def decode_store(store: DepthStore, digest: str | None = None) -> "DecodedMaps":
     bytes_wanted = len(store) * store.size**2 * _STORED.itemsize
     if not path.is_file() or path.stat().st_size != bytes_wanted:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(path.parent)  # of any store: each may be gigabytes
         # Written beside and renamed: another process, or the next run after a kill, sees a whole file or none.
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-        try:
-            with temporary.open("wb") as file:
-                for start, stop in store.chunk_ranges():
-                    file.write(store.read("depth", start, stop).astype(_STORED, copy=False).tobytes())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with partial_file(path) as file:
+            for start, stop in store.chunk_ranges():
+                file.write(store.read("depth", start, stop).astype(_STORED, copy=False).tobytes())
     return DecodedMaps(path, len(store), store.size)
 
 

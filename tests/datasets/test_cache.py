@@ -54,6 +54,14 @@ def test_a_cut_file_is_written_again():
     assert maps.path.read_bytes() == whole
 
 
+def test_what_a_killed_decode_left_goes_with_the_next_one():
+    folder = cache_folder()
+    folder.mkdir(parents=True)
+    (folder / ".0123.u16.89abcdef.partial").write_bytes(b"half of another store")
+    maps = decode_store(DepthStore(write_balls("a.zarr")))
+    assert [path.name for path in folder.iterdir()] == [maps.path.name]
+
+
 def test_a_file_cut_while_in_use_is_an_error():
     maps = decode_store(DepthStore(write_balls("a.zarr")))
     maps.path.write_bytes(b"")
