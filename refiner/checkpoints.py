@@ -112,7 +112,8 @@ class Checkpoints(L.pytorch.callbacks.Checkpoint):
     """Writes `last.ckpt` at regular updates, after every validation and at the end; keeps the best few.
 
     A checkpoint is judged by the training module's `score`, lower is better: a number on held-out maps. The best
-    are named update=NNNNNNN-score=X.XXXX.ckpt.
+    are named update=NNNNNNN-score=X.XXXX.ckpt. Which they are is part of every checkpoint, so that a run that goes on
+    keeps the same ones as a run that never stopped; where it goes on in another folder, they are copied there.
     """
 
     def __init__(self, every_n_updates: int = 100, keep: int = 2) -> None:
@@ -136,6 +137,25 @@ class Checkpoints(L.pytorch.callbacks.Checkpoint):
         """Write into the folder of the run."""
         self.folder = Path(trainer.log_dir or ".") / "checkpoints"
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the scores and names of the best checkpoints so far."""
+        return {"best": [[score, name] for score, name in self._best]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the best checkpoints of the run that is continued."""
+        self._best = [(float(score), str(name)) for score, name in state_dict["best"]]
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:  # noqa: ARG002
+        """Bring the best checkpoints of a continued run into this run's folder, and forget those that are gone."""
+        if trainer.ckpt_path is not None and trainer.is_global_zero:
+            source = Path(trainer.ckpt_path).parent
+            for _, name in self._best:
+                if not (self.folder / name).exists() and (source / name).is_file():
+                    content = (source / name).read_bytes()
+                    write_atomically(self.folder / name, lambda file, content=content: file.write(content))
+        there = trainer.strategy.broadcast([(self.folder / name).exists() for _, name in self._best])
+        self._best = [best for best, kept in zip(self._best, there, strict=True) if kept]
+
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
         """Save at regular updates."""
         if trainer.global_step % self.every_n_updates == 0:
@@ -145,10 +165,11 @@ class Checkpoints(L.pytorch.callbacks.Checkpoint):
         """Save, and keep it where it is among the best."""
         if trainer.sanity_checking or pl_module.score is None:
             return
-        score = float(pl_module.score)
+        # Saving is collective: all devices must decide alike, and their scores may differ in the last digits.
+        score = trainer.strategy.broadcast(float(pl_module.score))
         name = f"update={trainer.global_step:07d}-score={score:.4f}.ckpt"
-        worse = sorted([*self._best, (score, name)])[self.keep :]
-        self._best = sorted([*self._best, (score, name)])[: self.keep]
+        ranked = sorted({*self._best, (score, name)})  # a run that goes on may validate the same update again
+        self._best, worse = ranked[: self.keep], ranked[self.keep :]
         if (score, name) not in worse:
             trainer.save_checkpoint(self.folder / name)
         if trainer.is_global_zero:

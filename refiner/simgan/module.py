@@ -152,8 +152,6 @@ class SimGAN(L.LightningModule):
             loss, values = self.update_loss(batch, step)
             optimizer.zero_grad()
             self.manual_backward(loss)
-            if self.gradient_norm > 0:
-                self.clip_gradients(optimizer, self.gradient_norm, "norm")  # pyright: ignore[reportArgumentType]
             optimizer.step()
         if turn == 0 and self.refiner_average is not None:
             self.refiner_average.update_parameters(self.refiner)
@@ -161,6 +159,20 @@ class SimGAN(L.LightningModule):
         self._latest["train/history/fill"] = self.history.fill
         if first or (step + 1) % self.trainer.log_every_n_steps == 0:  # pyright: ignore[reportAttributeAccessIssue]
             self._log(self._latest, step + 1)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Shorten a long gradient, in its own unit: half precision trains on gradients times a scale.
+
+        Lightning has divided by that scale here already, unless the optimiser does so itself while it steps (fused
+        ones). Such a gradient is divided now, which the optimiser then knows.
+        """
+        if self.gradient_norm <= 0:
+            return
+        precision = self.trainer.precision_plugin
+        scaler = getattr(precision, "scaler", None)
+        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+            scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(precision.main_params(optimizer), self.gradient_norm)
 
     def update_loss(self, batch: UnpairedBatch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Give what update number `step` descends on, and the values to log.

@@ -78,6 +78,16 @@ def test_recipe_trains(name, capsys):
     assert load_refiner(last).codec.size == 32
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_recipe_trains_in_half_precision(name):
+    """In bfloat16, which CPUs have too; five updates of R and D, clipped where the recipe clips."""
+    files = [word for part in [*ON_TOP_OF.get(name, []), name] for word in ("--config", str(FOLDER / part))]
+    words = [*files, *write_stores(32), *SMALL[name], "--trainer.max_steps", "5", "--trainer.precision", "bf16-mixed"]
+    assert main(["train", *words, "--trainer.val_check_interval", "4"]) == 0
+    trained = load_refiner("runs/simgan/version_0/checkpoints/last.ckpt").network.parameters()
+    assert all(torch.isfinite(weights).all() and weights.dtype == torch.float32 for weights in trained)
+
+
 def test_paper_recipe_is_the_papers():
     cli = built("paper.yaml", 224)
     model = cli.model

@@ -29,12 +29,12 @@ def simgan(refiner=None, seed=0, **settings):
     return SimGAN(refiner, discriminator, **(defaults | settings))
 
 
-def trainer(folder, max_steps, callbacks=(), val_check_interval=5):
+def trainer(folder, max_steps, callbacks=(), val_check_interval=5, plugins=()):
     return L.Trainer(
         logger=L.pytorch.loggers.TensorBoardLogger(".", name=folder, version=0),
         accelerator="cpu", max_steps=max_steps, max_epochs=-1, log_every_n_steps=2, num_sanity_val_steps=-1,
         val_check_interval=val_check_interval, check_val_every_n_epoch=None, enable_progress_bar=False,
-        enable_model_summary=False, use_distributed_sampler=False, plugins=[AtomicCheckpointIO()],
+        enable_model_summary=False, use_distributed_sampler=False, plugins=[AtomicCheckpointIO(), *plugins],
         callbacks=[Checkpoints(every_n_updates=1), *callbacks],
     )  # fmt: skip
 

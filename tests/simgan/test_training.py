@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_simgan import fit, simgan
+from small_simgan import fit, simgan, trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.optim import SGD
 
@@ -149,6 +149,31 @@ def test_a_long_gradient_is_shortened(data):
     assert moved[0.0] > 12e-3
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_gradients_are_shortened_in_their_own_unit_where_half_precision_scales_them(data, fused):
+    """Scaled 65,536 times they would all be longer than the limit: by hand, 12 updates of rate 1 move 12 limits then.
+
+    A limit that no gradient reaches must change nothing, whatever the scale.
+    """
+    moved = {}
+    for limit, scaled in ((0.0, False), (1e3, True), (1e-3, True)):
+        factory = lambda weights: SGD(weights, lr=1.0, fused=fused)  # noqa: E731
+        model = simgan(
+            optimizer_refiner=factory, optimizer_discriminator=factory, gradient_norm=limit, average_decay=0.0
+        )
+        precision = L.pytorch.plugins.MixedPrecision("bf16-mixed", "cpu")
+        if scaled:
+            precision.scaler = torch.amp.GradScaler("cpu")
+        before = [weights.detach().clone() for weights in model.parameters()]
+        runner = trainer("r", 12, plugins=[precision])
+        runner.fit(model, datamodule=data)
+        change = [(w.detach() - b).square().sum() for w, b in zip(model.parameters(), before, strict=True)]
+        moved[limit] = torch.stack(change).sum().sqrt().item()
+    assert moved[1e3] == pytest.approx(moved[0.0], rel=0.02)
+    assert 0 < moved[1e-3] <= 12e-3 + 1e-6
+    assert moved[0.0] > 12e-3
+
+
 def state(model, runner):
     """Everything that a run goes on from."""
     tensors = {f"weights {name}": value for name, value in model.state_dict().items()}
@@ -236,6 +261,31 @@ def test_validation_always_looks_at_the_same_maps_with_the_same_noise(data):
     with torch.no_grad():
         model.validation_step(next(iter(data.val_dataloader())), 0)
     assert torch.equal(model._probe_parts[0][1], looks[-1][1][:4])
+
+
+def best_of(folder):
+    return {int(path.name[7:14]) for path in Path(folder, "checkpoints").glob("update=*.ckpt")}
+
+
+def test_a_run_that_goes_on_keeps_the_best_checkpoints_of_one_that_never_stopped(data, monkeypatch):
+    """Scores 0.1, 0.2, 0.5, 0.4, 0.3 at updates 4, 8, ... 20: the two best are those of updates 4 and 8."""
+    by_update = {0: 1.0, 4: 0.6, 8: 0.7, 12: 1.0, 16: 0.9, 20: 0.8}
+    at = [0]  # the update that is validated
+
+    class Clock(L.Callback):
+        def on_validation_start(self, trainer, _):
+            at[0] = trainer.global_step
+
+    monkeypatch.setattr("refiner.simgan.module.probe_numbers", lambda *_: ProbeNumbers(0.0, by_update[at[0]], 0.0, 0.0))
+    options = {"callbacks": [Clock()], "val_check_interval": 4}
+    assert best_of(fit(simgan(), data, "whole", 20, **options).log_dir) == {4, 8}
+    for stop in (9, 12, 18):
+        first = fit(simgan(), data, f"cut{stop}", stop, **options).log_dir
+        last = f"{first}/checkpoints/last.ckpt"
+        assert best_of(fit(simgan(), data, f"elsewhere{stop}", 20, ckpt_path=last, **options).log_dir) == {4, 8}
+        assert best_of(fit(simgan(), data, f"cut{stop}", 20, ckpt_path=last, **options).log_dir) == {4, 8}
+        names = {path.name for path in Path(f"elsewhere{stop}/version_0/checkpoints").iterdir()}
+        assert names == {path.name for path in Path("whole/version_0/checkpoints").iterdir()}
 
 
 def test_best_checkpoints_are_kept_and_the_others_removed(data, monkeypatch):
