@@ -8,11 +8,13 @@ p of 16 px that show nothing but one smooth surface, without the cubic that fits
     P(k) = |F(w (p - cubic))(k)|^2 / 256                     in mm^2
     loss = mean over k of (log E P - log E P')^2 + (E log P - E log P')^2
 
-where ' is the camera's and E running means: the first says how strong the noise is, the second, how evenly.
+where ' is the camera's and E running means: the first says how strong the noise is, the second, how evenly. Devices
+that train together share these means: each takes in the patches of all.
 """
 
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 from torch.nn import functional as F
 
 from refiner.nets.blocks import is_reading
@@ -90,25 +92,39 @@ class NoiseSpectrum(nn.Module):
         """
         with torch.autocast(refined.device.type, enabled=False):
             with torch.no_grad():
-                _take_in(self.real, self._means(real))
-            means = self._means(refined)
-            if means is None:
+                real_sums, real_patches = self._sums(real)
+                _take_in(self.real, *_over_devices(real_sums, real_patches))
+            own_sums, own_patches = self._sums(refined)
+            sums, patches = _over_devices(own_sums.detach(), own_patches)
+            _take_in(self.refined, sums, patches)
+            if own_patches == 0 or torch.isnan(self.real).any():
                 return refined.new_zeros(())
-            _take_in(self.refined, means.detach())
-            if torch.isnan(self.real).any():
-                return refined.new_zeros(())
-            strength, evenness = self.refined + means - means.detach()
+            # Afterwards the devices' gradients are averaged, so each has its share of the mean as many times over.
+            own = own_sums * (_devices() / patches)
+            strength, evenness = self.refined + own - own.detach()
             off = torch.log(strength + _FLOOR_MM2) - torch.log(self.real[0] + _FLOOR_MM2)
             return (off.square() + (evenness - self.real[1]).square()).mean()
 
-    def _means(self, depth: Tensor) -> Tensor | None:
-        """Give the mean of P and of log P, nothing where no patch is smooth."""
+    def _sums(self, depth: Tensor) -> tuple[Tensor, int]:
+        """Return the sums of P and of log P over the smooth patches, (2, 16, 9), and the number of patches."""
         powers = self.powers(depth)
-        if len(powers) == 0:
-            return None
-        return torch.stack([powers.mean(dim=0), torch.log(powers + _FLOOR_MM2).mean(dim=0)])
+        return torch.stack([powers.sum(dim=0), torch.log(powers + _FLOOR_MM2).sum(dim=0)]), len(powers)
 
 
-def _take_in(running: Tensor, new: Tensor | None) -> None:
-    if new is not None:
+def _devices() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def _over_devices(sums: Tensor, patches: int) -> tuple[Tensor, int]:
+    """Add up the sums and the numbers of patches of all devices that train together."""
+    if _devices() == 1:
+        return sums, patches
+    both = torch.cat([sums.flatten(), sums.new_tensor([float(patches)])])
+    dist.all_reduce(both)
+    return both[:-1].view_as(sums), int(both[-1])
+
+
+def _take_in(running: Tensor, sums: Tensor, patches: int) -> None:
+    if patches > 0:
+        new = sums / patches
         running.copy_(torch.where(torch.isnan(running), new, running + _MEMORY * (new - running)))

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from torch import distributed as dist
 
 from refiner.simgan.spectrum import NoiseSpectrum
 
@@ -63,6 +64,32 @@ def test_descending_on_it_finds_the_cameras_noise():
         spectrum(flat + torch.exp(strength) * noise, noisy(1.2, 5000 + step, maps=4)).backward()
         optimizer.step()
     assert torch.exp(strength).item() == pytest.approx(1.2, rel=0.1)
+
+
+def _on_one_of_two_devices(rank, folder):
+    """Score the first or the second half of what one device scores whole; write what comes of it."""
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    spectrum, strength = NoiseSpectrum(HALF_MM), torch.tensor(1.0, requires_grad=True)
+    refined, real = (part[8 * rank : 8 * rank + 8] for part in (noisy(2.0, 0, maps=12), noisy(1.0, 1, maps=12)))
+    score = spectrum(strength * refined, real)
+    score.backward()
+    torch.save((spectrum.state_dict(), score.detach(), strength.grad), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_devices_have_the_spectrum_of_all_maps(tmp_path):
+    """Of 12 maps one device sees 8, the other 4; averaged, as devices do, their gradients are that of all 12."""
+    torch.multiprocessing.spawn(_on_one_of_two_devices, (str(tmp_path),), nprocs=2)
+    parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    spectrum, strength = NoiseSpectrum(HALF_MM), torch.tensor(1.0, requires_grad=True)
+    score = spectrum(strength * noisy(2.0, 0, maps=12), noisy(1.0, 1, maps=12))
+    score.backward()
+    for state, found, _ in parts:
+        torch.testing.assert_close(found, score.detach())
+        for name, value in spectrum.state_dict().items():
+            torch.testing.assert_close(state[name], value)
+    torch.testing.assert_close((parts[0][2] + parts[1][2]) / 2, strength.grad)
 
 
 def test_spectra_are_kept_in_checkpoints():
