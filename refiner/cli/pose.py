@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from refiner.checkpoints import POSE_FORMAT, Checkpoints, read_checkpoint
-from refiner.cli.device import device_named
+from refiner.cli.device import device_named, keep_float32_whole
 from refiner.cli.progress import Progress
 from refiner.cli.training import CONFIG, LAST, build_cli, digests, keep_freed_memory, without_expected_noise
 from refiner.errors import OutputExistsError, UsageError
@@ -132,6 +132,7 @@ def predict(checkpoint: str, src: str, out: str, *, device: str = "auto", overwr
     from refiner.datasets.store import DepthStore
     from refiner.pose.predict import predict as predict_dataset
 
+    keep_float32_whole()
     with Progress(len(DepthStore(src)), "maps") as progress:
         count = predict_dataset(
             Path(checkpoint), Path(src), Path(out), device=device_named(device), overwrite=overwrite,

@@ -2,7 +2,7 @@
 
 import shlex
 
-from refiner.cli.device import device_named
+from refiner.cli.device import device_named, keep_float32_whole
 from refiner.cli.progress import Progress
 
 
@@ -46,6 +46,7 @@ def refine(
         progress.append(Progress(total, "maps", start=done))
         return progress[0].update
 
+    keep_float32_whole()
     count = refine_dataset(
         Path(checkpoint),
         Path(src),

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import itertools
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ from typing import Any
 from jsonargparse import ArgumentError
 
 from refiner import __version__
+from refiner.cli.device import keep_float32_whole
 from refiner.cli.progress import Progress
 from refiner.cli.recipes import shipped
 from refiner.errors import UsageError
@@ -32,6 +34,9 @@ _EXPECTED_WARNINGS = (
 
 CONFIG, LAST = "config.yaml", "checkpoints/last.ckpt"
 """Files of a run's folder."""
+
+SECTIONS = ("--model", "--data", "--trainer", "--checkpoints", "--samples")
+"""Options that take a file with all settings of a section."""
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "devices": 1,
@@ -127,12 +132,13 @@ def build_cli(
     Raises:
         UsageError: The options or the file make no sense.
     """
+    keep_float32_whole()
     try:
         return cli(
             model,
             data,
             run=False,
-            args=with_shipped_recipes(argv),
+            args=with_shipped_recipes(files_first(argv)),
             seed_everything_default=0,
             trainer_defaults=TRAINER_DEFAULTS | {"callbacks": [UpdateProgress()]},
             save_config_callback=RunRecord,
@@ -142,6 +148,28 @@ def build_cli(
     except (ArgumentError, ValueError, TypeError, _Misconfigured) as error:
         text = " ".join(str(error).split())
         raise UsageError(f"{text} See `{prog} --help` and the comments in {recipes}.") from error
+
+
+def files_first(argv: list[str]) -> list[str]:
+    """Move configuration files before all options, so that an option wins wherever it stands.
+
+    jsonargparse applies words in their order: a file drops what stood before it, without a word. Files of a whole
+    section (`--trainer FILE`) come after those of everything (`--config FILE`); else the order stays.
+
+    Args:
+        argv: The words after the command.
+    """
+    whole, sections, options = list[str](), list[str](), list[str]()
+    words = iter(argv)
+    for word in words:
+        name, _, value = word.partition("=")
+        if name in ("--config", "-c"):
+            whole += [word] if value else [word, *itertools.islice(words, 1)]
+        elif name in SECTIONS:
+            sections += [word] if value else [word, *itertools.islice(words, 1)]
+        else:
+            options.append(word)
+    return [*whole, *sections, *options]
 
 
 def with_shipped_recipes(argv: list[str]) -> list[str]:

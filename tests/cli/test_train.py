@@ -15,7 +15,7 @@ from killing import ENVIRONMENT, kill_once_written, run
 from refiner import __version__
 from refiner.cli import train as train_module
 from refiner.cli.main import main
-from refiner.cli.training import with_shipped_recipes
+from refiner.cli.training import files_first, with_shipped_recipes, without_expected_noise
 from refiner.datasets.store import DepthStore
 from refiner.simgan.checkpoint import load_refiner
 
@@ -256,6 +256,69 @@ def test_shipped_recipes_are_found_from_any_folder():
     assert Path(found[1]).is_file()
     assert found[2:] == ["--x", "1"]
     assert with_shipped_recipes(["--config", "r.yaml"]) == ["--config", "r.yaml"]
+
+
+def settings_of(*words):
+    """The settings that `refiner train` would run with, which nothing is run for."""
+    with without_expected_noise():
+        return train_module.build(list(words)).config
+
+
+def test_options_win_over_the_file_wherever_they_stand():
+    """The file says 8 updates, 4 maps a batch and seed 5."""
+    files, stores = ["--config", "r.yaml"], ["--data.synthetic", "a.zarr", "--data.real", "b.zarr"]
+    options = ["--trainer.max_steps", "2", "--data.batch_size=3", "--seed_everything", "6"]
+    for words in ([*files, *options, *stores], [*options, *files, *stores], [*stores, *options, "--config=r.yaml"]):
+        found = settings_of(*words)
+        assert (found["trainer"]["max_steps"], found["data"]["batch_size"], found["seed_everything"]) == (2, 3, 6)
+    Path("more.yaml").write_text("seed_everything: 7\n")  # of two files the later wins, as written
+    assert settings_of("--config", "r.yaml", *stores, "--config", "more.yaml")["seed_everything"] == 7
+    assert settings_of("--config", "more.yaml", *stores, "--config", "r.yaml")["seed_everything"] == 5
+    Path("trainer.yaml").write_text("max_steps: 9\naccelerator: cpu\n")
+    for section in (["--trainer", "trainer.yaml"], ["--trainer=trainer.yaml"]):
+        found = settings_of("--trainer.max_steps", "2", *section, *files, *stores)["trainer"]
+        assert (found["max_steps"], found["accelerator"]) == (2, "cpu")
+        assert settings_of(*section, *files, *stores)["trainer"]["max_steps"] == 9
+
+
+def test_files_come_first_in_their_order():
+    words = ["--a", "1", "--config", "x", "--trainer.b=2", "--config=y", "--data", "z", "-c", "w", "--last"]
+    wanted = ["--config", "x", "--config=y", "-c", "w", "--data", "z", "--a", "1", "--trainer.b=2", "--last"]
+    assert files_first(words) == wanted
+    assert files_first(["--config"]) == ["--config"]  # which the parser explains
+
+
+@pytest.fixture
+def tf32():
+    """Let GPUs round to TF32, as torch does by default for convolutions."""
+    backends = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = [backend.allow_tf32 for backend in backends]
+    for backend in backends:
+        backend.allow_tf32 = True
+    yield backends
+    for backend, value in zip(backends, before, strict=True):
+        backend.allow_tf32 = value
+
+
+def test_gpus_compute_with_all_32_bits(tf32):
+    train("--trainer.max_steps", "1")
+    assert not any(backend.allow_tf32 for backend in tf32)
+
+
+@pytest.mark.slow
+def test_two_devices_agree_on_the_best_checkpoints_whatever_their_scores():
+    """By rank 0's scores updates 2 and 4 of 8 are the best, by rank 1's 6 and 8: alone each would save at its own."""
+    script = (
+        "import sys\nfrom refiner.cli.main import main\nfrom refiner.simgan.module import SimGAN\n"
+        "SimGAN.score = property(lambda self: self.global_step if self.global_rank == 0 else -self.global_step)\n"
+        "if __name__ == '__main__':\n    sys.exit(main(sys.argv[1:]))\n"
+    )
+    Path("go.py").write_text(script)
+    words = ["--config", "r.yaml", "--data.synthetic", "a.zarr", "--data.real", "b.zarr", "--trainer.devices", "2"]
+    words += ["--trainer.strategy", "ddp_find_unused_parameters_true", "--trainer.val_check_interval", "2"]
+    subprocess.run([sys.executable, "go.py", "train", *words], env=ENVIRONMENT, check=True, timeout=120)
+    names = sorted(path.name for path in Path("runs/simgan/version_0/checkpoints").glob("update=*"))
+    assert names == ["update=0000002-score=2.0000.ckpt", "update=0000004-score=4.0000.ckpt"]
 
 
 @pytest.mark.slow
