@@ -3,7 +3,8 @@
     python -m experiments.demo --out runs/demo [--real FOLDER [--camera fx,fy,cx,cy]]
 
 Without FOLDER the camera is a stand-in: other hands in other poses, rendered through an analytic model of a
-structured-light camera. A run that was interrupted continues; each step that is whole is not done again.
+structured-light camera. A run that was interrupted continues; each step that is whole is not done again. A folder that
+was made with other settings is refused.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.settings import claim, digest
 from refiner import viz
 from refiner.cli.main import main as refiner
 from refiner.datasets.inspection import read_items, shade_item, sheet_items
@@ -147,6 +149,9 @@ def main() -> None:
     out: Path = options.out
     if out.parent.resolve() != Path("runs").resolve():
         parser.error(f"found --out {out}, wanted runs/NAME: `refiner train` writes its log and checkpoints there")
+    real = None if options.real is None else digest(options.real)
+    updates, recipe = options.updates, digest(CONFIG)
+    claim(out, {"real": real, "camera": options.camera, "maps": options.maps, "updates": updates, "recipe": recipe})
     synthetic, camera, refined = (out / f"{name}.zarr" for name in ("synthetic", "camera", "refined"))
     checkpoint = out / "version_0/checkpoints/last.ckpt"
     size = ["--size", str(SIZE_PX)]

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.settings import claim, digest
 from refiner import viz
 from refiner.annotate.estimate import estimate_bones
 from refiner.annotate.quality import next_frames, not_believed
@@ -73,6 +74,7 @@ def film_strip(session: Session) -> viz.Picture:
 
 def measure(out: Path, recording: Path) -> dict[str, Any]:
     """Solve with all clicks, and with each frame's left out."""
+    claim(out, {"recording": digest(recording), "prepare": PREPARE, "labels": digest(LABELS)})
     sequence = out / "sequence.zarr"
     if not sequence.exists() and refiner(["prepare", str(recording), str(sequence), *PREPARE.split()]):
         raise SystemExit("refiner prepare failed")

@@ -11,7 +11,8 @@ More classifiers say what that leaves open. Some learn from other frames of the 
 know the hand and its pose again. Some are shown both sides without their noise (holes closed, depth and outline
 averaged over about 16 mm), and see pose, shape and forearm. Some are shown the two parts of the recording, whose hands
 do other things. Refined maps are judged by several classifiers, in rounds where the set is small, else with other seeds
-of split and weights. A run that was interrupted goes on.
+of split and weights. A run that was interrupted goes on, and is judged again where it was whole; a folder that was made
+with other settings is refused.
 """
 
 import argparse
@@ -25,7 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.demo import make_sheet, unless_trained, unless_whole
+from experiments.settings import claim, digest
 from refiner.cli.evaluate import write_report
+from refiner.cli.recipes import shipped
 from refiner.datasets.layouts.folder import CAMERA_FILE, list_folder
 from refiner.datasets.store import DepthStore
 from refiner.files import write_json
@@ -113,6 +116,10 @@ def main() -> None:
     out: Path = options.out
     if out.parent.resolve() != Path("runs").resolve():
         parser.error(f"found --out {out}, wanted runs/NAME: `refiner train` writes its log and checkpoints there")
+    judging = ("out", "most_epochs", "classifiers")
+    settings = {name: value for name, value in vars(options).items() if name not in judging}
+    read = {name: digest(shipped(str(settings[name]))) for name in ("recording", "poses", "scene") if settings[name]}
+    claim(out, settings | read | {"recipe": [digest(shipped(name)) for name in options.recipe]})
     size = str(options.size)
     seen, unseen, synthetic, refined = (out / f"{name}.zarr" for name in ("seen", "unseen", "synthetic", "refined"))
     split_recording(options.recording, out / "frames")

@@ -4,11 +4,13 @@
     python -m experiments.table --out runs/mine --stores synthetic=A.zarr camera=B.zarr test=C.zarr
 
 One row and seed is one job with a json of its own in OUT/jobs; what is there is not done again, so an interrupted table
-goes on. `--quick` is one seed and four rows, with fewer updates. The sets are those of experiments/benchmark.yaml, or
-your own: `camera` may be without labels, then the row that needs them is left out; `synthetic_3x` is optional.
+goes on. A folder that was made with other settings is refused. `--quick` is one seed and four rows, with fewer updates.
+The sets are those of experiments/benchmark.yaml, or your own: `camera` may be without labels, then the row that needs
+them is left out; `synthetic_3x` is optional.
 """
 
 import argparse
+import hashlib
 import json
 import statistics
 import sys
@@ -20,8 +22,10 @@ from typing import Any
 import yaml
 from scipy import stats
 
+from experiments.settings import claim, digest
 from refiner.checkpoints import read_checkpoint
 from refiner.cli.main import main as refiner
+from refiner.cli.recipes import shipped
 from refiner.datasets.store import DepthStore, is_whole
 
 BENCHMARK = Path(__file__).with_name("benchmark.yaml")
@@ -47,6 +51,14 @@ class Table:
     camera: str
     share: float = 1.0
     stores: dict[str, Path] = field(default_factory=dict)
+
+    def all_settings(self) -> dict[str, Any]:
+        """Give all that a job depends on beside its row and its seed."""
+        stores = {name: DepthStore(path).digest() for name, path in self.stores.items()}
+        recipes = {part: digest(shipped(self.settings[part]["config"])) for part in ("refiner", "pose")}
+        camera = None if stores else self.camera
+        return {"benchmark": self.settings, "recipes": recipes, "camera": camera, "share_of_updates": self.share,
+                "stores": stores}  # fmt: skip
 
     @property
     def stand_in(self) -> dict[str, Any]:
@@ -115,7 +127,8 @@ def newest_checkpoint(name: str) -> Path | None:
 
 def refined(table: Table, seed: int, times: int = 1) -> Path:
     """Train a refiner of this seed on the unlabelled camera maps, once, and refine the renders."""
-    name = f"{table.out.name}_refiner_{seed}"
+    key = hashlib.sha256(json.dumps(table.all_settings(), sort_keys=True).encode()).hexdigest()[:8]
+    name = f"{table.out.name}_{key}_refiner_{seed}"  # another folder of that name may lie elsewhere
     last = newest_checkpoint(name)
     if last is None or read_checkpoint(last)["global_step"] < int(table.updates("refiner")):
         words = ["--config", table.settings["refiner"]["config"], "--seed_everything", str(seed), "--name", name]
@@ -225,6 +238,7 @@ def main() -> None:
     rows = options.rows or [row for row in table.rows() if not options.quick or row in QUICK_ROWS]
     if missing := set(rows) - set(table.rows()):
         parser.error(f"there are no stores for the rows {', '.join(sorted(missing))}")
+    claim(table.out, table.all_settings())
     results: dict[str, list[dict[str, Any]]] = {row: [] for row in rows}
     for seed in range(1 if options.quick else options.seeds):
         for row in rows:

@@ -82,3 +82,27 @@ def test_the_benchmark_keeps_its_sets_apart():
     seeds = [seed for camera in settings["cameras"].values() for seed in camera["seeds"].values()]
     assert len(seeds) == len(set(seeds)) == 6
     assert settings["cameras"]["first"]["scene"] != settings["cameras"]["second"]["scene"]
+
+
+@pytest.mark.parametrize("change", [("--camera", "second"), ("--quick",), ("--benchmark", "other.yaml")])
+def test_a_leftover_job_of_other_settings_is_not_taken(monkeypatch, capsys, change):
+    """A job of the first camera, all updates, was once printed as one of whatever was asked."""
+    Path("other.yaml").write_text(yaml.safe_dump(tiny() | {"test_maps": 13}))
+    run(monkeypatch, "--seeds", "1", "--rows", "synthetic")
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as error:
+        run(monkeypatch, "--seeds", "1", "--rows", "synthetic", *change)
+    assert error.value.code == 2
+    out, err = capsys.readouterr()
+    assert "made with other settings" in err
+    assert "trained on" not in out  # no table
+
+
+def test_refiners_of_two_tables_of_one_name_are_two(monkeypatch):
+    tables = [module.Table(Path(f"{folder}/t"), tiny(), camera) for folder, camera in (("a", "first"), ("b", "second"))]
+    trained = []
+    monkeypatch.setattr(module, "run", lambda *words: trained.append(words[words.index("--name") + 1]))
+    monkeypatch.setattr(module, "made", lambda path, *_: path)
+    for table in tables:
+        module.refined(table, 0)
+    assert len(set(trained)) == 2
