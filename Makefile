@@ -9,13 +9,17 @@ CAMERA ?=
 DEMO ?= runs/demo
 export PYTHONUNBUFFERED := 1
 
-.PHONY: demo test lint data figures clean
+.PHONY: demo test test-slow lint data clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo --out $(DEMO) $(if $(REAL),--real $(REAL)) $(if $(CAMERA),--camera $(CAMERA))
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# What takes minutes: recipes at their real size, several devices, kills.
+test-slow: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .

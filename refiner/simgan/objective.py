@@ -47,8 +47,8 @@ class Objective:
 
     adversarial: Adversarial = "cross_entropy"
     psi: Psi = "identity"
-    reduction: Reduction = "sum"
-    self_regularization_weight: float = 0.001
+    reduction: Reduction = "mean"
+    self_regularization_weight: float = 1.024
     missing_weight: float = 1.0
     offset_weight: float = 0.0
     penalty_weight: float = 0.0

@@ -1,6 +1,7 @@
 """Every recipe runs, and says what it claims to say."""
 
 import inspect
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ import refiner
 from refiner.cli import train as train_module
 from refiner.cli.main import main
 from refiner.cli.training import without_expected_noise
+from refiner.frameworks import lightning as L
 from refiner.nets.paper_refiner import PaperRefiner
 from refiner.simgan.checkpoint import load_refiner
+from refiner.simgan.losses import lambda_for_mean
 from refiner.simgan.module import SimGAN
 from refiner.simgan.objective import Objective
 from refiner.simgan.schedule import UpdateSchedule
@@ -103,11 +106,62 @@ def test_paper_recipe_is_the_papers():
         assert optimizer.defaults["momentum"] == 0
     assert 0.0002 * model._learning_rate_factor(599_999) == 0.0002
     assert 0.0002 * model._learning_rate_factor(600_000) == 0.00005
-    assert model.objective == Objective("cross_entropy", "identity", "sum", 0.001, penalty_weight=0.0)
+    assert model.objective == Objective(
+        "cross_entropy", "identity", "mean", lambda_for_mean(0.001, 224**2, 49), penalty_weight=0.0
+    )
     assert model.history.capacity == 50 * cli.datamodule.batch_size
     assert model.refiner_average is None
     assert model.discriminator.detail_gain == 0
     assert model.refiner.noise_channels == 0
+
+
+class Watch(L.Callback):
+    """Notes mean |R(x) - x| of the first batch, and both networks' weights, before the first update and after each."""
+
+    def __init__(self):
+        self.changes, self.weights = [], []
+
+    def on_train_start(self, trainer, module):
+        self.map = trainer.datamodule.training_batches().batch(0)["synthetic"]
+        self.note(module)
+
+    def on_train_batch_end(self, _, module, *__):
+        self.note(module)
+
+    def note(self, module):
+        with torch.no_grad():
+            self.changes.append((module.refiner(self.map) - self.map).abs().mean().item())
+        networks = module.refiner, module.discriminator
+        self.weights.append([torch.cat([w.detach().flatten() for w in n.parameters()]).clone() for n in networks])
+
+
+@pytest.mark.slow
+def test_paper_recipe_trains_at_its_real_size():
+    """224 px, 10 blocks, 4,018,625 weights, one map: three updates of R alone, one of D, one of R against it.
+
+    To first order a step s against the gradient g of lambda f changes f by -s lambda |g / lambda|^2, and the weights by
+    -s g, so that f falls by |change of weights|^2 / (s lambda). A step that is too long for that does not keep to it,
+    and one that is too short moves nothing: three updates have to take a twentieth off.
+    """
+    words = ["--config", str(FOLDER / "paper.yaml"), *write_stores(224), "--data.batch_size", "1"]
+    words += ["--data.probe_maps", "1", "--data.num_workers", "0", "--trainer.max_steps", "5"]
+    words += ["--model.schedule.refiner_warmup", "3", "--model.schedule.discriminator_warmup", "1"]
+    words += ["--trainer.val_check_interval", "5"]
+    watch = Watch()
+    with without_expected_noise():
+        cli = train_module.build(words)
+        assert count(cli.model.refiner) == 4_018_625
+        cli.trainer.callbacks.append(watch)
+        cli.trainer.fit(cli.model, datamodule=cli.datamodule)
+    before, *after = watch.changes
+    refiner, discriminator = zip(*watch.weights, strict=True)
+    expected = (refiner[1] - refiner[0]).square().sum().item() / (0.0002 * 1.024)
+    assert before - after[0] == pytest.approx(expected, rel=0.3)
+    assert after[2] < 0.95 * before
+    assert after[4] < before  # against D, too
+    moved = [[not torch.equal(a, b) for a, b in pairwise(network)] for network in (refiner, discriminator)]
+    assert moved == [[True, True, True, False, True], [False, False, False, True, False]]
+    assert all(torch.isfinite(network[-1]).all() for network in (refiner, discriminator))
 
 
 def test_paper_recipe_is_the_default_of_the_signature():
