@@ -27,7 +27,7 @@ def inspect_store(store: DepthStore) -> dict[str, Any]:
         A dictionary of plain values. `problems` lists what makes the store unfit for use; `doubtful_labels` lists
         items with {"item", "reason", "joint", "value_mm"}, the worst first.
     """
-    nothing, readings, hand_pixels = 0, 0, 0
+    nothing, readings, pixels = 0, 0, 0
     low, high = np.inf, 0.0
     for start, stop in store.chunk_ranges():
         depth = to_mm(store.read("depth", start, stop), store.depth_unit_mm)
@@ -35,7 +35,7 @@ def inspect_store(store: DepthStore) -> dict[str, Any]:
         per_item = valid.sum(axis=(1, 2))
         nothing += int((per_item == 0).sum())
         readings += int(per_item.sum())
-        hand_pixels += depth.size
+        pixels += depth.size
         if valid.any():
             low, high = min(low, float(depth[valid].min())), max(high, float(depth.max()))
     centre, cube = store.read("centre_mm"), store.read("cube_mm")
@@ -49,7 +49,7 @@ def inspect_store(store: DepthStore) -> dict[str, Any]:
         "depth_mm": [low, high] if readings else None,
         "distance_mm": _quantiles(centre[:, 2]),
         "cube_mm": _quantiles(cube),
-        "pixels_with_a_reading": readings / max(hand_pixels, 1),
+        "pixels_with_a_reading": readings / max(pixels, 1),
         "empty_maps": nothing,
         "provenance": store.provenance,
         "problems": _problems(store, nothing),

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.geometry.holes import silhouettes
+
 _BEYOND_MM = 130.0
 """Of the background behind the farthest reading, when maps are laid over each other: half a usual cube."""
 
@@ -19,9 +21,10 @@ def label_shift(synthetic_mm: NDArray[np.float32], refined_mm: NDArray[np.float3
 
     Returns:
         `depth_mm`: mean |change of depth| over pixels that are readings in both, and its 95th percentile over maps;
-        `silhouette_iou`: mean over maps; `lost`, `won`: readings that went or came, as shares of the rendered hand;
-        `shift_px`: mean and standard deviation of the sideways shift by phase correlation (the paper measured 1.1 +-
-        0.8 px on the pupils of 55 px wide eyes); `per_map`: `depth_mm` and `shift_px` of each, (n,) arrays.
+        `silhouette_iou`: of readings and the holes between them, mean over maps; `lost`, `won`: readings that went or
+        came, as shares of the rendered hand; `shift_px`: mean and standard deviation of the sideways shift by phase
+        correlation (the paper measured 1.1 +- 0.8 px on the pupils of 55 px wide eyes); `per_map`: `depth_mm` and
+        `shift_px` of each, (n,) arrays.
 
     Raises:
         ValueError: The shapes differ.
@@ -32,7 +35,8 @@ def label_shift(synthetic_mm: NDArray[np.float32], refined_mm: NDArray[np.float3
     both = before & after
     change = np.abs(refined_mm - synthetic_mm) * both
     per_map_mm = change.sum(axis=(1, 2)) / np.maximum(both.sum(axis=(1, 2)), 1)
-    union = (before | after).sum(axis=(1, 2))
+    outlines = silhouettes(before), silhouettes(after)
+    common, union = (part.sum(axis=(1, 2)) for part in (outlines[0] & outlines[1], outlines[0] | outlines[1]))
     shift_px = np.array([shift_by_phase_px(a, b) for a, b in zip(synthetic_mm, refined_mm, strict=True)])
     hand = max(int(before.sum()), 1)
     return {
@@ -40,7 +44,7 @@ def label_shift(synthetic_mm: NDArray[np.float32], refined_mm: NDArray[np.float3
             "mean": float(change.sum() / max(both.sum(), 1)),
             "p95_of_maps": float(np.percentile(per_map_mm, 95)),
         },
-        "silhouette_iou": float(np.mean(both.sum(axis=(1, 2)) / np.maximum(union, 1))),
+        "silhouette_iou": float(np.mean(common / np.maximum(union, 1))),
         "lost": float((before & ~after).sum() / hand),
         "won": float((~before & after).sum() / hand),
         "shift_px": {"mean": float(shift_px.mean()), "sd": float(shift_px.std())},

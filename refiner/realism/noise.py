@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
+from refiner.geometry.holes import hole_rate, hole_sizes_px
+
 EDGE_PX = 4
 _MOST = 200_000
 _STEP_LIMIT_MM = 50.0
@@ -18,26 +20,24 @@ _BENDS_MM, _RARE = (4.0, 6.0, 10.0, 20.0, 40.0, np.inf), 1e-4
 _SPECTRUM_PX, _WHOLE = 16, 0.9
 
 
-def enclosed_holes(depth_mm: NDArray[np.float32]) -> list[int]:
-    """Give the sizes in pixels of the holes of one map: gaps that its own readings enclose."""
-    missing = np.pad((depth_mm <= 0).astype(np.uint8), 1, constant_values=1)
-    count, regions, stats, _ = cv2.connectedComponentsWithStats(missing, connectivity=4)
-    return [int(stats[region, cv2.CC_STAT_AREA]) for region in range(1, count) if region != regions[0, 0]]
-
-
 def hole_rates(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give the share of each map's hand that is holes, (n,)."""
-    return np.array([sum(enclosed_holes(map_)) / max(1, int((map_ > 0).sum())) for map_ in depth_mm])
+    """Return the share of each map's hand that is holes, (n,), see `refiner.geometry.holes.hole_rate`."""
+    return np.array([hole_rate(map_[None] > 0) for map_ in depth_mm])
 
 
-def hole_sizes_px(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give the sizes of all holes of all maps; a single 0 where there is none."""
-    sizes = [size for map_ in depth_mm for size in enclosed_holes(map_)]
+def all_hole_sizes_px(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the sizes of all holes of all maps; a single 0 where there is none."""
+    sizes = [size for map_ in depth_mm for size in hole_sizes_px(map_ > 0)]
     return np.array(sizes or [0], dtype=np.float64)
 
 
 def edge_profile_mm(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give how depth changes at the silhouette: of the outermost pixels, depth minus that `EDGE_PX` further in."""
+    """Return how depth changes where readings end, at outlines and around holes.
+
+    Returns:
+        Of each outermost reading its depth minus that of the farthest one within reach that lies `EDGE_PX` and more
+        inside.
+    """
     profile = []
     for map_ in depth_mm:
         hand = (map_ > 0).astype(np.uint8)
@@ -84,9 +84,10 @@ def log_inner_edges(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def log_spectrum(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give the mean power spectrum of patches of 16 px about their plane, by frequency, in dB of mm^2: (7,).
+    """Return the mean power spectrum of patches of 16 px about their plane, by frequency, in dB of mm^2: (7,).
 
-    Patches have readings in at least nine pixels of ten; the others count as lying on the plane.
+    Patches have readings in at least nine pixels of ten. Powers are divided by the energy that the window has at
+    readings, so that white noise of s mm has 20 log10 s dB at every frequency above those that the plane takes.
     """
     v, u = np.mgrid[:_SPECTRUM_PX, :_SPECTRUM_PX]
     plane = np.stack([u.ravel(), v.ravel(), np.ones(u.size)], axis=1)
@@ -100,7 +101,9 @@ def log_spectrum(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
         windows = windows[(windows > 0).mean(axis=1) >= _WHOLE]
         known = windows > 0
         filled = np.where(known, windows, windows.sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True))
-        residual = ((filled - filled @ fit.T) * known).reshape(-1, _SPECTRUM_PX, _SPECTRUM_PX) * window
+        weights = known.reshape(-1, _SPECTRUM_PX, _SPECTRUM_PX) * window
+        residual = (filled - filled @ fit.T).reshape(weights.shape) * weights
+        residual /= np.sqrt(np.square(weights).sum(axis=(1, 2), keepdims=True))
         total += (np.abs(np.fft.fft2(residual)) ** 2).sum(axis=0)
         count += len(windows)
     power = total / max(count, 1)
@@ -109,7 +112,7 @@ def log_spectrum(depth_mm: NDArray[np.float32]) -> NDArray[np.float64]:
 
 STATISTICS: dict[str, tuple[Callable[[NDArray[np.float32]], NDArray[np.float64]], str]] = {
     "hole_rate": (hole_rates, "share"),
-    "hole_size": (hole_sizes_px, "px"),
+    "hole_size": (all_hole_sizes_px, "px"),
     "edge_profile": (edge_profile_mm, "mm"),
     "depth_steps": (depth_steps_mm, "mm"),
 }

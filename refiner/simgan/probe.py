@@ -7,12 +7,11 @@ where they were before the first update) or has collapsed (shift or gap grow whi
 
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from refiner.geometry.holes import hole_rate
 from refiner.nets.blocks import NO_READING, curvature_channels, detail_channels, mean_around
 
 PATCH_PX = 16
@@ -33,7 +32,7 @@ class ProbeNumbers:
     Attributes:
         shift_mm: See `depth_shift_mm`.
         two_sample_accuracy: See `two_sample_accuracy`.
-        hole_rate_gap: `hole_rate` of the refined maps minus that of the real ones.
+        hole_rate_gap: `refiner.geometry.holes.hole_rate` of the refined maps minus that of the real ones.
         drift_mm: The shift of `depth_shift_mm` of windows of 9 px in maps without noise: what labels suffer from.
     """
 
@@ -71,7 +70,7 @@ def probe_numbers(
     return ProbeNumbers(
         depth_shift_mm(synthetic, refined, cube_mm),
         two_sample_accuracy(refined, real),
-        hole_rate(refined) - hole_rate(real),
+        _hole_rate(refined) - _hole_rate(real),
         depth_shift_mm(synthetic, steady, cube_mm, _DRIFT_PX),
     )
 
@@ -96,20 +95,8 @@ def depth_shift_mm(synthetic: Tensor, refined: Tensor, cube_mm: Tensor, window_p
     return float((total[both] / share[both]).abs().mean()) if both.any() else 0.0
 
 
-def hole_rate(depth: Tensor) -> float:
-    """Give the share of pixels without a reading inside the hand; 0 where there is no hand.
-
-    Inside is what a map's own readings enclose: everything that cannot be reached from outside the map by steps to the
-    four neighbours over pixels without a reading. So renders and camera maps are measured alike, although nobody
-    knows the true silhouette of a camera map; gaps that open to the background are not holes.
-    """
-    missing = (depth[:, 0] == NO_READING).cpu().numpy().astype(np.uint8)
-    enclosed = 0
-    for map_ in np.pad(missing, ((0, 0), (1, 1), (1, 1)), constant_values=1):
-        _, regions = cv2.connectedComponents(map_, connectivity=4)
-        enclosed += int(((map_ == 1) & (regions != regions[0, 0])).sum())
-    readings = int((missing == 0).sum())
-    return enclosed / (enclosed + readings) if readings else 0.0
+def _hole_rate(depth: Tensor) -> float:
+    return hole_rate((depth[:, 0] != NO_READING).cpu().numpy())
 
 
 def two_sample_accuracy(refined: Tensor, real: Tensor, seed: int = 0) -> float:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from refiner.simgan.probe import ProbeNumbers, as_decoded, depth_shift_mm, hole_rate, probe_numbers, two_sample_accuracy
+from refiner.simgan.probe import ProbeNumbers, as_decoded, depth_shift_mm, probe_numbers, two_sample_accuracy
 
 
 def discs(items, size=32, seed=0):
@@ -44,25 +44,6 @@ def test_drift_is_what_noise_leaves_by_hand():
     lost = torch.where(u > 3, 1.0, 0.04)[None, None]
     assert depth_shift_mm(synthetic, lost, cube_mm, 3) == pytest.approx(4.0)
     assert depth_shift_mm(synthetic, torch.ones(1, 1, 8, 8), cube_mm, 3) == 0
-
-
-def test_holes_are_what_readings_enclose():
-    depth = torch.ones(1, 1, 7, 7)
-    depth[..., 1:6, 1:6] = 0.0
-    assert hole_rate(depth) == 0
-    depth[..., 3, 3] = 1.0
-    assert hole_rate(depth) == pytest.approx(1 / 25)
-    depth[..., 2, 2] = 1.0  # beside the first along a diagonal, still enclosed
-    assert hole_rate(depth) == pytest.approx(2 / 25)
-    depth[..., 2, 0:2] = 1.0  # a gap to the left opens it to the background
-    assert hole_rate(depth) == pytest.approx(1 / 23)
-
-
-def test_holes_at_the_border_are_open_and_an_empty_map_has_none():
-    depth = torch.zeros(1, 1, 4, 4)
-    depth[..., 0, 2] = 1.0
-    assert hole_rate(depth) == 0
-    assert hole_rate(torch.ones(2, 1, 4, 4)) == 0
 
 
 def test_maps_of_one_kind_are_not_told_apart():
