@@ -7,12 +7,13 @@ or more, else the last two fifths of the time. With --fit it refines renders in 
 the part it sees, and is judged on renders in those of the rest. `refiner evaluate` judges it; with --fit its
 classifiers, too, learn from the part that the refiner sees, and are asked about the rest, which neither has met.
 
-More classifiers say what that leaves open. Some learn from other frames of the sequences that they are asked about, and
-know the hand and its pose again. Some are shown both sides without their noise (holes closed, depth and outline
-averaged over about 16 mm), and see pose, shape and forearm. Some are shown the two parts of the recording, whose hands
-do other things. Refined maps are judged by several classifiers, in rounds where the set is small, else with other seeds
-of split and weights. A run that was interrupted goes on, and is judged again where it was whole; a folder that was made
-with other settings is refused.
+More classifiers say what that leaves open. Some learn from other frames of the sequences that they are asked about, a
+gap away, and know the hand again where it holds its pose. Some are shown both sides without their noise (holes closed,
+depth and outline averaged over about 16 mm), and see pose, shape and forearm. Some are shown the two parts of the
+recording, whose hands do other things. Refined maps are judged by several classifiers, in rounds where the set is
+small, else with other seeds of split and weights. A run that was interrupted goes on: the same command where all sets
+are there judges alone (`experiments.compare_reports` shows what that changed). A folder that was made with other
+settings is refused.
 """
 
 import argparse
@@ -32,6 +33,8 @@ from refiner.cli.recipes import shipped
 from refiner.datasets.layouts.folder import CAMERA_FILE, list_folder
 from refiner.datasets.store import DepthStore
 from refiner.files import write_json
+from refiner.realism.runs import Divide, apart, by_time
+from refiner.realism.timeline import place
 from refiner.realism.verdicts import LEVELS, Effort, Side, verdict_on
 from refiner.render.blur import mean_of_readings
 
@@ -67,7 +70,7 @@ def without_noise(depth_mm: NDArray[np.float32], blur_px: float) -> NDArray[np.f
 
 def gap(
     first: DepthStore, real: DepthStore, effort: Effort, seed: int = 0, *, noise: bool = True,
-    learn: tuple[DepthStore, DepthStore] | None = None, levels: Iterable[str] = tuple(LEVELS),
+    learn: tuple[DepthStore, DepthStore] | None = None, levels: Iterable[str] = tuple(LEVELS), divide: Divide = apart,
 ) -> dict[str, Any]:  # fmt: skip
     """Give the accuracy of fresh classifiers that are shown two sets, with or without their noise.
 
@@ -79,13 +82,16 @@ def gap(
         noise: Whether they see it.
         learn: Where given, what they learn from in place of `first` and `real`.
         levels: What they are shown, see `refiner.realism.verdicts.LEVELS`.
+        divide: What they learn from without `learn`.
     """
     unit_mm = max(store.depth_unit_mm for store in (first, real, *(learn or ())))
     change = None
     if not noise:
         change = partial(without_noise, blur_px=BLUR_MM * real.size / float(real.read("cube_mm").mean()))
-    sides = zip((first, real), learn or (None, None), strict=True)
-    side, real_side = (Side(store, unit_mm, change=change, learn=other) for store, other in sides)
+    (real_set, first_set), *learnt = place((real, first), *([learn[::-1]] if learn else []))
+    learn_real, learn_first = learnt[0] if learnt else (None, None)
+    side = Side(first_set, unit_mm, change=change, learn=learn_first, divide=divide)
+    real_side = Side(real_set, unit_mm, change=change, learn=learn_real, divide=divide)
     return {level: verdict_on(real_side, side, level, effort, seed).as_plain() for level in levels}
 
 
@@ -166,7 +172,9 @@ def main() -> None:
     report = write_report(stores, out / "realism", 0, effort, learn)
     others = {"synthetic": (learn[0], learn[2]), "refined": (learn[1], learn[2])} if learn else {}
     patches = ["patches"]
-    report["same_sequences"] = {name: gap(stores[name], stores["real"], effort, levels=patches) for name in others}
+    report["same_sequences"] = {
+        name: gap(stores[name], stores["real"], effort, levels=patches, divide=by_time) for name in others
+    }
     report["without_noise"] = {
         name: gap(stores[name], stores["real"], effort, noise=False, learn=others.get(name), levels=levels)
         for name, levels in (("synthetic", LEVELS), ("refined", patches))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from refiner.datasets.store import REQUIRED
 from refiner.datasets.store_writer import StoreWriter
 
 
@@ -24,11 +25,11 @@ def write_balls(path, *, count=40, size=16, unit_mm=0.1, cube_mm=260.0, seed=0, 
 
 
 def write_maps(path, depth_mm, *, unit_mm=1.0, cube_mm=260.0, complete=True, **arrays):
-    """Write maps (n, size, size) about 700 mm, and arrays of one number an item beside them."""
+    """Write maps (n, size, size) about 700 mm; arrays of one number an item beside them, or in place of the usual."""
     count, size = depth_mm.shape[:2]
     store = StoreWriter(
         path, count=count, size=size, depth_unit_mm=unit_mm, provenance={"command": "remake"},
-        arrays=dict.fromkeys(arrays, ()),
+        arrays=dict.fromkeys(set(arrays) - set(REQUIRED), ()),
     )  # fmt: skip
     rows = {
         "depth": np.rint(depth_mm / unit_mm).astype(np.uint16),

@@ -39,7 +39,8 @@ def evaluate(
         learn_synthetic: Give this and the next two, or none. Renders of other sequences, for the classifiers to learn
             from, so that they are asked about hands that they have not met: one hand's creases are the same in all
             frames of a pose, and tell it from a real one by memory. Without, classifiers learn from half of the sets
-            above, in runs of neighbours, and are asked about the rest.
+            above, by whole sequences where there are four or more, else with gaps of 20 frames, and are asked about the
+            rest. Where both share a recording, frames next to those that are asked about are not learnt from.
         learn_refined: Refined from those.
         learn_real: Camera maps of those sequences.
         seed: Of the classifiers and of what is looked at.

@@ -30,10 +30,12 @@ class Sample:
     Attributes:
         pictures: (n, C, H, W).
         owners: (n,), the map that each was cut from.
+        runs: (n,), the run of frames that each belongs to: what is alike, and is resampled or held out as a whole.
     """
 
     pictures: NDArray[np.float32]
     owners: NDArray[np.int64]
+    runs: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -42,28 +44,33 @@ class Verdict:
 
     Attributes:
         accuracy: Mean of the shares of each set that were named rightly; 0.5 is chance.
-        ci95: Its 95 % interval by resampling whole maps, since pictures of one map are alike.
+        ci95: Its 95 % interval, see `_interval`; 0 to 1 where a set shows one run alone.
         pictures: Tested, of each set.
+        runs_tested: Independent runs of frames that these are of, of each set.
         epochs: Until the plateau, of each classifier that was asked.
         by_round: The accuracy of each of them by itself.
         scores: (n,), (m,) for the tested pictures of the first and the second set: the log odds of the first.
         owners: (n,), (m,), the map that each was cut from.
+        runs: (n,), (m,), the run of frames that each belongs to.
     """
 
     accuracy: float
     ci95: tuple[float, float]
     pictures: tuple[int, int]
+    runs_tested: tuple[int, int]
     epochs: tuple[int, ...]
     by_round: tuple[float, ...]
     scores: tuple[NDArray[np.float64], NDArray[np.float64]]
     owners: tuple[NDArray[np.int64], NDArray[np.int64]]
+    runs: tuple[NDArray[np.int64], NDArray[np.int64]]
 
     def as_plain(self) -> dict[str, Any]:
-        """Give all but scores and owners in plain values, for a report."""
+        """Return all but the arrays in plain values, for a report."""
         return {
             "accuracy": self.accuracy,
             "ci95": list(self.ci95),
             "pictures": list(self.pictures),
+            "runs": list(self.runs_tested),
             "epochs": list(self.epochs),
             "by_round": list(self.by_round),
         }
@@ -74,7 +81,7 @@ def tell_apart(
 ) -> Verdict:
     """Train a classifier on two sets and test it.
 
-    A fifth of the training maps decides when to stop: after four epochs in which no more of it is named rightly, the
+    A fifth of the runs to train on decides when to stop: after four epochs in which no more of it is named rightly, the
     first sixteen apart, the best weights are taken. Not its loss: of few maps a network grows too sure of itself before
     it has learnt what tells them apart. Both sets weigh the same, whatever their numbers.
 
@@ -107,39 +114,47 @@ def tell_apart(
             best_weights = {name: weights.clone() for name, weights in network.state_dict().items()}
     network.load_state_dict(best_weights)
     scores = [_scores(network, torch.from_numpy(sample.pictures)) for sample in test]
-    return _verdict(scores, [sample.owners for sample in test], (epoch,), (_accuracy(scores),), rng)
+    owners, runs = ([getattr(sample, name) for sample in test] for name in ("owners", "runs"))
+    return _verdict(scores, owners, runs, (epoch,), (_accuracy(scores),), rng)
 
 
 def pooled(verdicts: Sequence[Verdict], seed: int = 0) -> Verdict:
     """Put the answers of several classifiers about the same two sets together.
 
     Args:
-        verdicts: One is given back as it is. Owners must mean the same maps in all.
+        verdicts: One is given back as it is. Owners and runs must mean the same in all.
         seed: Of the interval.
     """
     if len(verdicts) == 1:
         return verdicts[0]
-    scores, owners = (
+    scores, owners, runs = (
         [np.concatenate([getattr(verdict, name)[side] for verdict in verdicts]) for side in (0, 1)]
-        for name in ("scores", "owners")
+        for name in ("scores", "owners", "runs")
     )
     epochs, by_round = (
         tuple(value for verdict in verdicts for value in getattr(verdict, name)) for name in ("epochs", "by_round")
     )
-    return _verdict(scores, owners, epochs, by_round, np.random.default_rng((0x706F, seed)))
+    return _verdict(scores, owners, runs, epochs, by_round, np.random.default_rng((0x706F, seed)))
 
 
 def _verdict(
     scores: list[NDArray[np.float64]],
     owners: list[NDArray[np.int64]],
+    runs: list[NDArray[np.int64]],
     epochs: tuple[int, ...],
     by_round: tuple[float, ...],
     rng: np.random.Generator,
 ) -> Verdict:
-    interval = _interval(_right(scores), owners, rng)
-    pictures = len(scores[0]), len(scores[1])
     return Verdict(
-        _accuracy(scores), interval, pictures, epochs, by_round, (scores[0], scores[1]), (owners[0], owners[1])
+        accuracy=_accuracy(scores),
+        ci95=_interval(_right(scores), runs, rng),
+        pictures=(len(scores[0]), len(scores[1])),
+        runs_tested=(len(np.unique(runs[0])), len(np.unique(runs[1]))),
+        epochs=epochs,
+        by_round=by_round,
+        scores=(scores[0], scores[1]),
+        owners=(owners[0], owners[1]),
+        runs=(runs[0], runs[1]),
     )
 
 
@@ -202,21 +217,36 @@ def _accuracy(scores: Sequence[NDArray[np.float64]]) -> float:
 
 
 def _hold_out(sample: Sample, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Mark the pictures of about a fifth of the maps, of one at least."""
-    owners = np.unique(sample.owners)
-    held = rng.permutation(owners)[: max(1, len(owners) // 5)]
-    return np.isin(sample.owners, held)
+    """Mark the pictures of about a fifth of the runs, of one at least; of the maps where there is one run alone."""
+    groups = sample.runs if len(np.unique(sample.runs)) > 1 else sample.owners
+    numbers = np.unique(groups)
+    return np.isin(groups, rng.permutation(numbers)[: max(1, len(numbers) // 5)])
 
 
 def _interval(
-    right: Sequence[NDArray[np.bool_]], owners: Sequence[NDArray[np.int64]], rng: np.random.Generator
+    right: Sequence[NDArray[np.bool_]], runs: Sequence[NDArray[np.int64]], rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Resample maps with all their pictures."""
+    """Return the 95 % interval of the accuracy by resampling whole runs with all their pictures (cluster bootstrap).
+
+    Neighbouring frames are named alike, rightly or wrongly, so that pictures, and maps, are no independent trials.
+    Where both sets show the same runs (camera maps, and renders of their hands) a run is drawn for both at once. Of few
+    runs such intervals are rather too narrow than too wide; of a single one nothing can be said: 0 to 1.
+
+    Args:
+        right: For each set (n,), whether a picture was named rightly.
+        runs: For each set (n,), the run that it belongs to.
+        rng: Draws.
+    """
+    numbers = [np.unique(part) for part in runs]
+    if min(map(len, numbers)) < 2:
+        return 0.0, 1.0
+    drawn = [rng.integers(0, len(part), (_RESAMPLES, len(part))) for part in numbers]
+    if np.array_equal(numbers[0], numbers[1]):
+        drawn[1] = drawn[0]
     means = []
-    for part, owner in zip(right, owners, strict=True):
-        _, index = np.unique(owner, return_inverse=True)
+    for part, run, draws in zip(right, runs, drawn, strict=True):
+        index = np.unique(run, return_inverse=True)[1]
         hits, sizes = np.bincount(index, part), np.bincount(index)
-        drawn = rng.integers(0, len(sizes), (_RESAMPLES, len(sizes)))
-        means.append(hits[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
+        means.append(hits[draws].sum(axis=1) / sizes[draws].sum(axis=1))
     low, high = np.percentile(np.mean(means, axis=0), [2.5, 97.5])
     return float(low), float(high)

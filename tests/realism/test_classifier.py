@@ -13,7 +13,12 @@ def sample(maps, seed, noise=0.0, per_map=4):
     rng = np.random.default_rng(seed)
     ramp = np.linspace(-1, 1, 16, dtype=np.float32)
     pictures = rng.uniform(-1, 1, (maps * per_map, 2, 1, 1)) * ramp + rng.normal(0, noise, (maps * per_map, 2, 16, 16))
-    return Sample(pictures.astype(np.float32), np.repeat(np.arange(maps), per_map))
+    return independent(pictures.astype(np.float32), np.repeat(np.arange(maps), per_map))
+
+
+def independent(pictures, owners):
+    """Each map is a run of its own."""
+    return Sample(pictures, owners, owners)
 
 
 def test_different_noise_is_told_and_the_same_is_not():
@@ -36,7 +41,7 @@ def test_a_millimetre_of_noise_is_told_by_its_correlation():
         noise = np.random.default_rng((seed, 1)).normal(0, 0.05, (len(smooth), 1, 17, 16))
         if seed % 2:
             noise = (noise[:, :, 1:] + noise[:, :, :-1]) / 2**0.5
-        return Sample((smooth + noise[:, :, :16]).astype(np.float32), np.repeat(np.arange(maps), 4))
+        return independent((smooth + noise[:, :, :16]).astype(np.float32), np.repeat(np.arange(maps), 4))
 
     torch.set_num_threads(1)
     assert tell_apart((noisy(0), noisy(1)), (noisy(2), noisy(3)), most_epochs=8).accuracy > 0.9
@@ -58,7 +63,7 @@ def test_sets_of_different_sizes_weigh_the_same():
 
 
 def test_an_empty_set_is_an_error():
-    empty = Sample(np.zeros((0, 2, 16, 16), np.float32), np.zeros(0, np.int64))
+    empty = independent(np.zeros((0, 2, 16, 16), np.float32), np.zeros(0, np.int64))
     with pytest.raises(ValueError, match="no picture to compare"):
         tell_apart((sample(4, 0), empty), (sample(4, 1), sample(4, 2)))
 
@@ -100,7 +105,13 @@ def test_the_answers_of_several_rounds_count_as_one():
     owners = ([0, 1], [5, 6]), ([1, 2], [6])
     rounds = [
         Verdict(
-            accuracy, (0, 1), (2, len(s[1])), (epochs,), (accuracy,), tuple(map(np.array, s)), tuple(map(np.array, o))
+            accuracy,
+            (0, 1),
+            (2, len(s[1])),
+            (2, len(o[1])),
+            (epochs,),
+            (accuracy,),
+            *([*map(np.array, x)] for x in (s, o, o)),
         )
         for accuracy, epochs, s, o in zip((0.75, 0.5), (16, 17), scores, owners, strict=True)
     ]
@@ -108,5 +119,43 @@ def test_the_answers_of_several_rounds_count_as_one():
     verdict = pooled(rounds)
     assert verdict.accuracy == pytest.approx((3 / 4 + 2 / 3) / 2)
     assert (verdict.pictures, verdict.epochs, verdict.by_round) == ((4, 3), (16, 17), (0.75, 0.5))
-    assert verdict.owners[0].tolist() == [0, 1, 1, 2]
+    assert verdict.owners[0].tolist() == verdict.runs[0].tolist() == [0, 1, 1, 2]
+    assert verdict.runs_tested == (3, 2)
     assert verdict.ci95[0] <= verdict.accuracy <= verdict.ci95[1]
+
+
+def interval_of(right, runs, seed=0):
+    return classifier._interval([np.array(part, bool) for part in right], [np.array(part) for part in runs],
+                                np.random.default_rng(seed))  # fmt: skip
+
+
+def test_an_interval_of_two_runs_by_hand():
+    """Of the first set one run of fifty maps is named rightly and the other is not; of the second all are.
+
+    Two draws of two runs: both right (1/4), one of each (1/2), both wrong (1/4), so that the first set's share is 1,
+    1/2 or 0 and the accuracy 1, 3/4 or 1/2. Resampled by maps it had been 0.70 to 0.80.
+    """
+    first = np.repeat([True, False], 50)
+    assert interval_of([first, [True] * 100], [np.repeat([0, 1], 50), np.repeat([2, 3], 50)]) == (0.5, 1.0)
+
+
+def test_a_run_that_both_sets_show_is_drawn_for_both():
+    """Camera maps of run 0 and renders of run 1 are named rightly: whatever is drawn, half of all are."""
+    runs = np.repeat([0, 1], 50)
+    assert interval_of([runs == 0, runs == 1], [runs, runs]) == (0.5, 0.5)
+    assert interval_of([runs == 0, runs == 1], [runs, runs + 2]) == (0.0, 1.0)
+
+
+def test_of_one_run_nothing_can_be_said():
+    assert interval_of([[True] * 50, [True] * 50], [[0] * 50, np.arange(50)]) == (0.0, 1.0)
+
+
+def test_what_decides_when_to_stop_is_of_other_runs_than_what_is_learnt():
+    """Of ten runs of twenty maps with three pictures two are held out, whole."""
+    owners = np.repeat(np.arange(200), 3)
+    pictures = Sample(np.zeros((600, 2, 16, 16), np.float32), owners, owners // 20)
+    held = classifier._hold_out(pictures, np.random.default_rng(0))
+    assert held.sum() == 120
+    assert len(np.unique(pictures.runs[held])) == 2
+    one = Sample(pictures.pictures, owners, np.zeros(600, int))  # one run alone: a fifth of its maps
+    assert classifier._hold_out(one, np.random.default_rng(0)).sum() == 120

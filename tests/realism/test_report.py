@@ -10,6 +10,7 @@ from refiner.datasets.store import DepthStore
 from refiner.errors import StoreError
 from refiner.realism import classifier, verdicts
 from refiner.realism import report as report_module
+from refiner.realism.classifier import Verdict
 from refiner.realism.maps import read_depth_mm
 from refiner.realism.report import as_markdown, check_sets, measure
 from refiner.realism.verdicts import Effort
@@ -51,6 +52,49 @@ def test_a_failed_control_makes_the_figure_void(monkeypatch):
     report, _ = measure(*stores(), effort=QUICK)
     assert not report["patches"]["valid"]
     assert "raw against real is below" in report["patches"]["void_because"][-1]
+
+
+def as_told(monkeypatch, control, low):
+    """Let classifiers say so of real against real, and 0.99 of the others."""
+
+    def told(first, *_):
+        numbers = np.zeros(1, int), np.zeros(1, int)
+        accuracy = 0.99 if first.half is None else control
+        return Verdict(
+            accuracy, (low, 1), (1, 1), (1, 1), (1,), (accuracy,), (np.zeros(1), np.zeros(1)), numbers, numbers
+        )
+
+    monkeypatch.setattr(report_module, "verdict_on", told)
+
+
+@pytest.mark.parametrize(
+    ("control", "low", "valid"), [(0.54, 0.51, False), (0.54, 0.49, True), (0.53, 0.52, True), (0.4, 0.3, True)]
+)
+def test_hands_that_are_known_again_make_the_figure_void(monkeypatch, control, low, valid):
+    """More than 0.53, and more than stretches differ by: either alone leaves the figure."""
+    as_told(monkeypatch, control, low)
+    report, _ = measure(*stores(), effort=QUICK)
+    wanted = [] if valid else ["real against real is above 0.53: hands are known again"]
+    assert report["patches"]["void_because"] == wanted
+    assert report["patches"]["valid"] == valid
+
+
+def test_the_report_says_what_was_left_out(monkeypatch):
+    as_told(monkeypatch, 0.5, 0.4)
+    sets = stores()
+    report, _ = measure(*sets, effort=QUICK)
+    for counts in report["division"].values():
+        assert counts["gap_frames"] == counts["left_out"] == 20
+        assert counts["learnt"] + counts["asked"] == 60
+    text = as_markdown(report, dict(zip(("synthetic", "refined", "real"), [store.path for store in sets], strict=True)))
+    real = report["division"]["real"]
+    assert f"- real: {real['learnt']} maps learnt from, {real['asked']} asked about, 20 left out; 20 frames" in text
+
+
+def test_sets_that_show_the_asked_hands_cannot_be_learnt_from():
+    sets = stores()
+    with pytest.raises(StoreError, match=r"Of the real maps 0 could be learnt from, 80 asked about and 80 are neither"):
+        measure(*sets, learn=sets)
 
 
 def test_a_small_set_is_judged_in_rounds_and_the_report_says_so(monkeypatch):

@@ -44,12 +44,12 @@ def list_folder(src: Path, camera: Camera | None, depth_unit_mm: float | None) -
     cameras: dict[Path, tuple[Camera | None, float | None]] = {}
     sequence = 0
     for folder, below, names in os.walk(src):
-        below.sort(key=_natural)
+        below.sort(key=natural_key)
         here = Path(folder)
         inherited = cameras.get(here.parent, (None, None)) if here != src else (None, None)
         cameras[here] = _read_camera(here / CAMERA_FILE) if CAMERA_FILE in names else inherited
         folder_camera, folder_unit = cameras[here]
-        depth = sorted((name for name in names if Path(name).suffix.lower() in SUFFIXES), key=_natural)
+        depth = sorted((name for name in names if Path(name).suffix.lower() in SUFFIXES), key=natural_key)
         others.update(Path(name).suffix for name in names if name not in depth)
         for index, name in enumerate(depth):
             path = here / name
@@ -72,8 +72,9 @@ def list_folder(src: Path, camera: Camera | None, depth_unit_mm: float | None) -
     return frames
 
 
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    # frame_2 before frame_10; the name itself last, so that a1 and a01 have one order everywhere.
+def natural_key(name: str) -> list[tuple[bool, int, str]]:
+    """Return the key by which names are sorted: frame_2 before frame_10."""
+    # The name itself comes last, so that a1 and a01 have one order everywhere.
     parts = re.split(r"(\d+)", name)
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in (*parts, name)]
 
