@@ -8,7 +8,7 @@ from fakes import write_balls
 from refiner.cli.main import main
 from refiner.datasets.store import DepthStore
 from refiner.errors import StoreError
-from refiner.realism import classifier, verdicts
+from refiner.realism import classifier, runs, verdicts
 from refiner.realism import report as report_module
 from refiner.realism.classifier import Verdict
 from refiner.realism.maps import read_depth_mm
@@ -54,14 +54,22 @@ def test_a_failed_control_makes_the_figure_void(monkeypatch):
     assert "raw against real is below" in report["patches"]["void_because"][-1]
 
 
-def as_told(monkeypatch, control, low):
+def as_told(monkeypatch, control, low, stretches=4):
     """Let classifiers say so of real against real, and 0.99 of the others."""
 
     def told(first, *_):
         numbers = np.zeros(1, int), np.zeros(1, int)
         accuracy = 0.99 if first.half is None else control
         return Verdict(
-            accuracy, (low, 1), (1, 1), (1, 1), (1,), (accuracy,), (np.zeros(1), np.zeros(1)), numbers, numbers
+            accuracy,
+            (low, 1),
+            (1, 1),
+            (stretches, stretches),
+            (1,),
+            (accuracy,),
+            (np.zeros(1), np.zeros(1)),
+            numbers,
+            numbers,
         )
 
     monkeypatch.setattr(report_module, "verdict_on", told)
@@ -91,10 +99,25 @@ def test_the_report_says_what_was_left_out(monkeypatch):
     assert f"- real: {real['learnt']} maps learnt from, {real['asked']} asked about, 20 left out; 20 frames" in text
 
 
-def test_sets_that_show_the_asked_hands_cannot_be_learnt_from():
+@pytest.mark.parametrize("stretches", [1, 2])
+def test_a_control_of_one_stretch_a_side_says_that_it_checks_nothing(monkeypatch, stretches):
+    as_told(monkeypatch, 0.6, 0.0, stretches)
     sets = stores()
-    with pytest.raises(StoreError, match=r"Of the real maps 0 could be learnt from, 80 asked about and 80 are neither"):
+    report, _ = measure(*sets, effort=QUICK)
+    assert report["whole_maps"]["leakage_checked"] == (stretches > 1)
+    text = as_markdown(report, dict(zip(("synthetic", "refined", "real"), [store.path for store in sets], strict=True)))
+    assert ("whole maps: real against real has one stretch a side" in text) == (stretches == 1)
+
+
+def test_sets_that_show_the_asked_hands_cannot_be_learnt_from(monkeypatch):
+    monkeypatch.setattr(runs, "_shift", lambda _seed: 0.0)
+    sets = stores()
+    with pytest.raises(StoreError, match=r"Of the real maps 0 may be learnt from, 80 asked about and 80 are neither"):
         measure(*sets, learn=sets)
+    # Of eight frames one goes on either side of the middle.
+    few = [DepthStore(write_balls(f"few_{name}.zarr", count=8, size=32)) for name in ("synthetic", "refined", "real")]
+    with pytest.raises(StoreError, match="Of the real maps 3 may be learnt from, 3 asked about and 2 are neither"):
+        measure(*few, effort=QUICK)
 
 
 def test_a_small_set_is_judged_in_rounds_and_the_report_says_so(monkeypatch):
