@@ -48,7 +48,8 @@ def export_session(
     """
     require_apart(out, "the session", session.path)
     require_apart(out, "the session's store", session.store.path)
-    result = _last_result(session)
+    with session.reading():
+        result, labelled = _last_result(session), session.labelled_frames()
     joints_mm = result.joints_mm
     frames = _kept(session, result, doubt, max_doubt)
     rows = {"joints_mm": joints_mm[frames], **_hands(session, joints_mm[frames])}
@@ -63,7 +64,7 @@ def export_session(
             "visible": (len(session.skeleton),), **dict.fromkeys(copied, ()),
             **{name: values.shape[1:] for name, values in rows.items()},
         },
-        provenance=provenance(command, _configuration(session, result, max_doubt), None, [store.path]),
+        provenance=provenance(command, _configuration(session, result, labelled, max_doubt), None, [store.path]),
         overwrite=overwrite,
     )  # fmt: skip
     offset_mm = surface_offset_mm(session.skeleton)
@@ -125,15 +126,17 @@ def _last_result(session: Session) -> StageResult:
     )
 
 
-def _configuration(session: Session, result: StageResult, max_doubt: float | None) -> dict[str, Any]:
+def _configuration(
+    session: Session, result: StageResult, labelled: list[int], max_doubt: float | None
+) -> dict[str, Any]:
     """Say what the joints come from, and which camera the maps, so that renders like them can be made."""
     made = session.store.provenance.get("configuration")
     camera = {name: made[name] for name in ("camera", "focal_px") if name in made} if isinstance(made, dict) else {}
     return camera | {
         "stage": result.stage,
         "options": result.info.get("options", {}),
-        "labelled_frames": session.labelled_frames(),
-        "revision": session.revision,
+        "labelled_frames": labelled,
+        "revision": result.info["revision"],
         "max_doubt": max_doubt,
     }
 

@@ -142,7 +142,8 @@ def most_helpful(
 
 
 def _optimized(session: Session) -> StageResult:
-    result, stale = session.result("optimize"), session.stale("optimize")
+    with session.reading():
+        result, stale = session.result("optimize"), session.stale("optimize")
     if result is None or stale:
         found = f"out of date ({stale})" if stale else "not solved"
         raise SolveError(

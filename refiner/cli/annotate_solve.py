@@ -140,6 +140,8 @@ def solve(
                     print("conflict", *(f"{key} {value}" for key, value in one.items()))
                 told = f", {len(conflicts)} conflicts of labels" if stage == "lift" else ""
                 print(f"{stage}: {result.info['seconds']:.1f} s{told}")
+        if stale := opened.stale(words[0]):
+            print(f"labels or bones have changed meanwhile ({stale}); solve again to follow the change")
         print(f"{session}: solved {', '.join(words)} of {opened.frames} frames")
 
 

@@ -8,7 +8,9 @@ import pytest
 from labelled_sequence import three_joints, write_sequence
 from shipped_session import FRAMES, labelled_session
 
+from refiner.annotate import export
 from refiner.annotate.export import export_session
+from refiner.annotate.sessions.labels import FrameLabels
 from refiner.annotate.sessions.order import starts_of
 from refiner.annotate.sessions.results import StageResult
 from refiner.annotate.sessions.session import Session
@@ -71,6 +73,22 @@ def test_what_was_solved_is_what_is_read(solved, tmp_path):
         assert out.depth_unit_mm == session.store.depth_unit_mm
         assert list(out.provenance["parents"].values()) == [session.store.digest()]
         assert out.provenance["configuration"]["stage"] == "optimize"
+
+
+def test_labels_put_in_while_it_is_exported_are_not_said_to_be_in_it(tmp_path, monkeypatch):
+    joints_mm = three_joints(6)
+    with solved_three(tmp_path, joints_mm) as session:
+        solved_at = session.revision
+
+        def label(*words):
+            session.put_labels([FrameLabels(0, np.ones((3, 2)), np.full(3, 2, np.int8))], "anna")
+            return {}
+
+        monkeypatch.setattr(export, "_hands", label)
+        export_session(session, tmp_path / "out.zarr")
+        assert session.labelled_frames() == [0]
+    configuration = DepthStore(tmp_path / "out.zarr").provenance["configuration"]
+    assert (configuration["labelled_frames"], configuration["revision"]) == ([], solved_at)
 
 
 def test_joints_are_visible_by_the_rule_of_renders(tmp_path):

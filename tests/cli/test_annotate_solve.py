@@ -9,7 +9,9 @@ import pytest
 from shipped_session import FRAMES, labelled_session, write_cut
 
 from refiner.annotate.sessions.session import Session
+from refiner.cli import annotate_solve
 from refiner.cli.main import main
+from refiner.cli.progress import Progress
 from refiner.datasets.store import DepthStore
 
 HOG = ("--descriptor", "hog")
@@ -109,6 +111,25 @@ def test_conflicts_are_told_by_name(copy, capsys):
         session.put_labels([labels], "anna")
     assert annotate("solve", copy, "--stages", "lift", *HOG) == 0
     assert any(line.startswith("conflict frame 9 joint index_tip what click") for line in lines(capsys))
+
+
+def test_labels_put_in_during_a_solve_are_told_of(copy, capsys, monkeypatch):
+    class Meanwhile(Progress):
+        def __enter__(self):
+            with Session(copy) as other:
+                other.delete_labels(5, "anna")
+            return super().__enter__()
+
+    monkeypatch.setattr(annotate_solve, "Progress", Meanwhile)
+    assert annotate("solve", copy, *HOG) == 0
+    *_, told, last = lines(capsys)
+    with Session(copy) as session:
+        now = session.revision
+    assert told.startswith("labels or bones have changed meanwhile (made from revision ")
+    assert told.endswith(f" are at {now}); solve again to follow the change")
+    assert last == f"{copy}: solved lift, propagate, optimize of {FRAMES} frames"
+    assert annotate("solve", copy, *HOG) == 0
+    assert not any("meanwhile" in line for line in lines(capsys))
 
 
 @pytest.mark.parametrize(

@@ -239,9 +239,21 @@ class Session:
         """Keep what a stage found, instead of what it had found before."""
         self._results.put(result)
 
-    def stale(self, stage: str) -> str | None:
-        """Say why a stage's result is older than what it was made from, nothing where it is not, or there is none."""
-        return self._results.stale(stage, self.revision)
+    def stale(self, stage: str, revision: int | None = None) -> str | None:
+        """Say why a stage's result is older than what it was made from, nothing where it is not, or there is none.
+
+        Args:
+            stage: The stage.
+            revision: Of the labels and bones that it is wanted of; without it, that of the session now.
+        """
+        return self._results.stale(stage, self.revision if revision is None else revision)
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Read one state of the session: edits of others, made between two readings inside, are not seen in either.
+
+        Nothing can be changed inside. It is meant to be short: other threads of this process wait for its end.
+        """
+        return self._file.reading()
 
     def solving(self) -> AbstractContextManager[None]:
         """Keep other processes from solving meanwhile; a kill frees the session.

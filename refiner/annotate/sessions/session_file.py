@@ -118,6 +118,16 @@ class SessionFile:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Ask several questions of one state of the database, whatever others write meanwhile. Nothing is changed."""
+        with self._lock, self._explained():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
     def rows(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the database, and give all rows of its answer."""
         with self._lock, self._explained():

@@ -52,7 +52,8 @@ class Case:
     """A session that is being solved.
 
     Attributes:
-        session: The session.
+        session: The session. Its labels and bone lengths may change meanwhile; those below do not.
+        revision: Of the session, when its labels and bone lengths were read.
         sequence: Its frames.
         tree: Its skeleton with bone lengths.
         labels: Of each labelled frame.
@@ -62,6 +63,7 @@ class Case:
     """
 
     session: Session
+    revision: int
     sequence: DepthSequence
     tree: Tree
     labels: dict[int, FrameLabels]
@@ -71,25 +73,27 @@ class Case:
 
     @classmethod
     def of_session(cls, session: Session, options: Options, on_progress: OnProgress) -> Self:
-        """Read a session.
+        """Read a session: its labels and bone lengths of one revision.
 
         Raises:
             SolveError: It has no labels or no bone lengths.
         """
-        labels = {one.frame: one for one in session.all_labels() if (one.flag > 0).any()}
+        with session.reading():
+            revision, bones_mm, found = session.revision, session.bones_mm, session.all_labels()
+        labels = {one.frame: one for one in found if (one.flag > 0).any()}
         if not labels:
             raise SolveError(
                 f"{session.path} has no labelled frame, wanted at least one. See `refiner annotate select` for which, "
                 "and `refiner annotate import`."
             )
-        if session.bones_mm is None:
+        if bones_mm is None:
             raise SolveError(
                 f"{session.path} has no bone lengths, wanted one for each joint but the root. Estimate them from the "
                 f"labels with `refiner annotate bones {session.path}`, or give them to `new` (--bones)."
             )
         sequence = DepthSequence.of_store(session.store, session.starts)
-        tree, offset_mm = tree_of(session.skeleton, session.bones_mm), surface_offset_mm(session.skeleton)
-        return cls(session, sequence, tree, labels, offset_mm, options, on_progress)
+        tree, offset_mm = tree_of(session.skeleton, bones_mm), surface_offset_mm(session.skeleton)
+        return cls(session, revision, sequence, tree, labels, offset_mm, options, on_progress)
 
     @property
     def labelled(self) -> NDArray[np.int64]:
@@ -116,9 +120,9 @@ class Case:
         """Give what a stage starts from.
 
         Raises:
-            SolveError: It is not solved, or older than the labels.
+            SolveError: It is not solved, or not of the labels and bone lengths that are being solved.
         """
-        result, stale = self.session.result(before), self.session.stale(before)
+        result, stale = self.session.result(before), self.session.stale(before, self.revision)
         if result is None or stale:
             found = f"is out of date: {stale}" if stale else "is not solved"
             raise SolveError(

@@ -6,6 +6,9 @@
 
 A stage uses what the one before left in the session, and refuses what is missing or older than the labels. Solved
 again, it does again only what has been made from something else since (see `refiner.annotate.stages.changes`).
+
+All stages of one solve are made from the labels and bone lengths that the session had when it began. People label on
+meanwhile; what they change is not in the results, which are out of date at the end, and the next solve follows it.
 """
 
 import time
@@ -59,12 +62,12 @@ def solve(
     if not stages or [s for s in STAGES if s in stages] != list(stages):
         raise UsageError(f"Found the stages {','.join(stages) or 'none'}, wanted some of {','.join(STAGES)}, in order.")
     with session.solving():
-        revision, case = session.revision, Case.of_session(session, options, on_progress)
+        case = Case.of_session(session, options, on_progress)
         for stage in stages:
             began = time.perf_counter()
             result = {"lift": _lift, "propagate": _propagate, "optimize": _optimize}[stage](case)
             seconds = time.perf_counter() - began
-            result.info.update(revision=revision, seconds=seconds, options=asdict(options))
+            result.info.update(revision=case.revision, seconds=seconds, options=asdict(options))
             session.put_result(result)
 
 

@@ -12,10 +12,11 @@ import pytest
 from shipped_sequence import error_mm
 from shipped_session import FRAMES, REFERENCES, labelled_session
 
+from refiner.annotate.sessions.labels import write_labels
 from refiner.annotate.sessions.results import STAGES
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.simulate import labels_of_truth
-from refiner.annotate.stages.case import Options
+from refiner.annotate.stages.case import Case, Options
 from refiner.annotate.stages.solve import solve
 from refiner.errors import SessionBusyError, SolveError, UsageError
 from refiner.hand.skeleton import HAND21
@@ -110,6 +111,152 @@ def test_corrected_labels_end_as_if_they_had_always_been_there(copy, solved):
         with Session(solved[0]) as first:
             for stage in STAGES:
                 np.testing.assert_array_equal(joints_of(session, stage), joints_of(first, stage))
+
+
+def move(session):
+    labels = session.labels(17)
+    session.put_labels([replace(labels, uv_px=labels.uv_px + 1.5)], "anna")
+
+
+def label_another(session):
+    session.put_labels(labels_of_truth(session.store, [3]), "anna")
+
+
+def delete(session):
+    session.delete_labels(5, "anna")
+
+
+def take_back(session):
+    assert session.undo("berta") == 9
+
+
+def stretch(session):
+    session.set_bones(1.02 * session.bones_mm)
+
+
+# Of five labelled frames the lift does those anew whose labels are others; the bones are those of all.
+CHANGES = [(move, 1), (label_another, 1), (delete, 0), (take_back, 1), (stretch, 5)]
+
+
+@pytest.fixture(scope="module")
+def unsolved(tmp_path_factory):
+    """A session in which berta has moved the labels of frame 9; tests copy it."""
+    path = labelled_session(tmp_path_factory.mktemp("unsolved"), break_at=12)
+    with Session(path) as session:
+        labels = session.labels(9)
+        session.put_labels([replace(labels, uv_px=labels.uv_px + 0.5)], "berta")
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(unsolved):
+    """What its solve finds when nobody labels meanwhile, and what the next one finds after each change."""
+    found = {}
+    for change, _ in CHANGES:
+        path = Path(shutil.copytree(unsolved, unsolved.parent / change.__name__))
+        with Session(path) as session:
+            solve(session, options=HOG)
+            found["first"] = [joints_of(session, stage) for stage in STAGES]
+            change(session)
+            solve(session, options=HOG)
+            found[change] = [session.result(stage) for stage in STAGES]
+    return found
+
+
+def disturbed(session, path, stage, change, options=HOG):
+    """Solve a session; another one makes a change when a stage first says how far it is."""
+    seen = []
+
+    def on_progress(name, done, of):
+        if name == stage and not seen:
+            seen.append(name)
+            with Session(path) as other:
+                change(other)
+
+    solve(session, options=options, on_progress=on_progress)
+    assert seen
+
+
+@pytest.mark.parametrize(
+    ("stage", "change", "lifted"),
+    [(stage, *CHANGES[0]) for stage in STAGES] + [("propagate", *change) for change in CHANGES[1:]],
+)
+def test_what_changes_during_a_solve_is_left_to_the_next_one(stage, change, lifted, unsolved, undisturbed, tmp_path):
+    path = Path(shutil.copytree(unsolved, tmp_path / "session"))
+    with Session(path) as session:
+        began = session.revision
+        disturbed(session, path, stage, change)
+        for name, joints in zip(STAGES, undisturbed["first"], strict=True):
+            assert session.stale(name) == f"made from revision {began}, and the labels and bones are at {began + 1}"
+            np.testing.assert_array_equal(joints_of(session, name), joints)
+        solve(session, options=HOG)
+        assert session.result("lift").info["frames_anew"] == lifted
+        for name, wanted in zip(STAGES, undisturbed[change], strict=True):
+            assert session.stale(name) is None
+            assert session.result(name).info["frames_anew"] == wanted.info["frames_anew"]
+            np.testing.assert_array_equal(joints_of(session, name), wanted.joints_mm)
+
+
+@pytest.mark.parametrize("change", [move, delete])
+def test_a_change_during_a_solve_ends_as_if_solved_from_nothing(change, unsolved, tmp_path):
+    """Without the hand model: the shape of the hand stays as it was fitted until there are many more labels."""
+    plain = replace(HOG, hand_model=False)
+    path, new = (Path(shutil.copytree(unsolved, tmp_path / name)) for name in ("session", "new"))
+    with Session(path) as session, Session(new) as fresh:
+        disturbed(session, path, "propagate", change, plain)
+        solve(session, options=plain)
+        change(fresh)
+        solve(fresh, options=plain)
+        for stage in STAGES:
+            np.testing.assert_array_equal(joints_of(session, stage), joints_of(fresh, stage))
+
+
+COMMAND = "import sys; from refiner.cli.main import main; sys.exit(main(sys.argv[1:]))"
+
+
+def test_another_process_may_import_during_a_solve(unsolved, tmp_path):
+    path = Path(shutil.copytree(unsolved, tmp_path / "session"))
+    labels = tmp_path / "labels.json"
+
+    def run_import(session):
+        write_labels(labels, labels_of_truth(session.store, [3]), HAND21, [""] * FRAMES, session.store.size)
+        words = [sys.executable, "-c", COMMAND, "annotate", "import", str(path), str(labels)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    with Session(path) as session:
+        disturbed(session, path, "propagate", run_import)
+        assert session.labelled_frames() == sorted([3, *REFERENCES])
+        assert all("made from revision" in session.stale(stage) for stage in STAGES)
+        assert np.isnan(joints_of(session, "lift")[3]).all()
+        solve(session, options=HOG)
+        assert np.isfinite(joints_of(session, "lift")[3]).all()
+
+
+@pytest.mark.parametrize("before", ["revision", "bones_mm", "all_labels"])
+def test_labels_bones_and_revision_are_those_of_one_moment(before, unsolved, tmp_path, monkeypatch):
+    """Somebody labels a frame and sets the bones just before one of the three is read."""
+    path = Path(shutil.copytree(unsolved, tmp_path / "session"))
+    read = Session.__dict__[before]
+    read = read.fget if isinstance(read, property) else read
+    changed = []
+
+    def change_first(session):
+        if not changed:
+            changed.append(before)
+            with Session(path) as other:
+                label_another(other)
+                stretch(other)
+        return read(session)
+
+    with Session(path) as session:
+        old = session.revision, session.bones_mm[1], 5  # five labelled frames
+        new = old[0] + 2, 1.02 * old[1], 6
+        monkeypatch.setattr(Session, before, change_first if before == "all_labels" else property(change_first))
+        case = Case.of_session(session, HOG, print)
+    assert changed
+    found = case.revision, case.tree.length_mm[1], len(case.labels)
+    assert found == pytest.approx(old) or found == pytest.approx(new)
 
 
 def test_a_frame_that_loses_its_labels_is_solved_like_any_other(copy):
