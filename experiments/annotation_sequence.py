@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from experiments.hand_motion import Take, make_takes
-from refiner.annotate.references.descriptors import cosine_distances, hog
-from refiner.annotate.references.select import HOG_RADIUS, nearest_references, select_references
+from refiner.annotate.references.descriptors import hog
+from refiner.annotate.references.distances import CosineDistances
+from refiner.annotate.references.nearest import nearest_references
+from refiner.annotate.references.select import HOG_RADIUS, select_references
 from refiner.datasets.locate import locate_hand
 from refiner.datasets.store import DepthStore
 from refiner.datasets.store_writer import CHUNK_ITEMS, StoreWriter, provenance
@@ -156,7 +158,7 @@ def report(store: DepthStore) -> list[str]:
     together = np.diff(store.read("sequence")) == 0
     step = np.linalg.norm(np.diff(joints[:, TIPS], axis=0), axis=2)[together]
     relative = joints - store.read("centre_mm")[:, None]
-    distances = cosine_distances(hog(to_mm(store.read("depth"), store.depth_unit_mm)))
+    distances = CosineDistances(hog(to_mm(store.read("depth"), store.depth_unit_mm)))
     chosen = select_references(distances, BUDGET, HOG_RADIUS).frames
     copied = _apart(relative, relative[nearest_references(distances, chosen)])
     best = np.min([_apart(relative, relative[frame]) for frame in chosen], axis=0)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.annotate.references.distances import Distances, in_blocks
 from refiner.annotate.references.likeness import distances_of
-from refiner.annotate.references.select import nearest_references
+from refiner.annotate.references.nearest import nearest_of
 from refiner.annotate.sessions.results import StageResult
 from refiner.annotate.sessions.session import Session
 from refiner.errors import SolveError
@@ -118,23 +119,25 @@ def next_frames(session: Session, count: int = 1) -> list[int]:
     return most_helpful(distances, labelled, np.maximum(total - 1.0, 0.0).sum(axis=1), count)
 
 
-def most_helpful(
-    distances: NDArray[np.float32], labelled: list[int], doubt: NDArray[np.float64], count: int
-) -> list[int]:
+def most_helpful(distances: Distances, labelled: list[int], doubt: NDArray[np.float64], count: int) -> list[int]:
     """Choose frames one after another, each the one to which the most doubt would move nearer.
 
     Args:
-        distances: (N, N) how unlike frames are.
+        distances: How unlike frames are.
         labelled: Frames with labels, one at least.
         doubt: (N,).
         count: How many to choose, at most.
     """
-    away = distances[nearest_references(distances, labelled), np.arange(len(distances))]
+    _, away = nearest_of(distances, labelled)
+    away[labelled] = 0.0
     doubt, chosen = doubt.copy(), list[int]()
     doubt[labelled] = 0.0
     while len(chosen) < count and doubt.any():
-        nearer = np.maximum(away[None] - distances, 0.0) / np.maximum(away[None], 1e-9)
-        best = int(np.argmax(nearer @ doubt))
+        helped = np.zeros(len(doubt))
+        for some, rows in in_blocks(distances, np.flatnonzero(doubt)):
+            was = away[some, None]
+            helped += doubt[some] @ (np.maximum(was - rows, 0.0) / np.maximum(was, 1e-9))
+        best = int(np.argmax(helped))
         chosen.append(best)
         away = np.minimum(away, distances[best])
         doubt[best] = 0.0

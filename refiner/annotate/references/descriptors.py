@@ -1,4 +1,4 @@
-"""What a frame looks like, as numbers: histograms of oriented gradients of depth crops, and distances between them.
+"""What a frame looks like, as numbers: histograms of oriented gradients of depth crops.
 
 The layout is the usual one (Dalal and Triggs 2005) for a crop of 128 px: cells of 16 px, 9 unsigned directions, blocks
 of 2 x 2 cells at every cell. Cells grow with the crop, so that any size gives the same 1,764 numbers.
@@ -7,13 +7,15 @@ of 2 x 2 cells at every cell. Cells grow with the crop, so that any size gives t
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.annotate.references.maps import Maps
+
 CELLS, BINS = 8, 9
 HOG_NUMBERS = (CELLS - 1) ** 2 * 4 * BINS
 _TOGETHER = 16
 """Frames computed at once: what they need stays in the processor's cache."""
 
 
-def hog(depth_mm: NDArray[np.floating]) -> NDArray[np.float32]:
+def hog(depth_mm: Maps) -> NDArray[np.float32]:
     """Describe depth crops by the directions of their edges.
 
     Every map is first stretched over its own readings, the nearest 1, the farthest and pixels without a reading 0.
@@ -24,41 +26,13 @@ def hog(depth_mm: NDArray[np.floating]) -> NDArray[np.float32]:
     Returns:
         (N, 1764), each of length 1, but all 0 where a map has no edge, as an empty one.
     """
-    if depth_mm.ndim != 3 or min(depth_mm.shape[1:]) < CELLS:
+    if len(depth_mm.shape) != 3 or min(depth_mm.shape[1:]) < CELLS:
         raise ValueError(f"Found depth maps of shape {depth_mm.shape}, wanted (N, H, W) of at least {CELLS} px a side.")
     numbers = np.empty((len(depth_mm), HOG_NUMBERS), np.float32)
     for start in range(0, len(depth_mm), _TOGETHER):
         part = np.asarray(depth_mm[start : start + _TOGETHER], np.float32)
         numbers[start : start + len(part)] = _in_blocks(_cell_histograms(_stretched(part)))
     return numbers
-
-
-def cosine_distances(first: NDArray[np.floating], second: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
-    """Give 1 - cosine of the angle between descriptors.
-
-    The product is the BLAS's: it takes the threads that `OMP_NUM_THREADS` gives it.
-
-    Args:
-        first: (N, D).
-        second: (M, D), or `first` where nothing is given; then the diagonal is exactly 0.
-
-    Returns:
-        (N, M) in [0, 2]; a descriptor of zeros lies at 1 from every other.
-    """
-    rows = _unit_rows(first)
-    # One array as both factors takes half the time: the product is then known to be symmetric.
-    distances = rows @ (rows if second is None else _unit_rows(second)).T
-    np.subtract(1, distances, out=distances)
-    np.clip(distances, 0, 2, out=distances)
-    if second is None:
-        np.fill_diagonal(distances, 0)
-    return distances
-
-
-def _unit_rows(numbers: NDArray[np.floating]) -> NDArray[np.float32]:
-    rows = np.asarray(numbers, np.float32)
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
 
 
 def _stretched(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,20 +2,23 @@
 
 A reference covers the frames that look like it, those within a radius. Greedy choice, each time the frame that newly
 covers the most, reaches at least 1 - 1/e of the coverage that any choice of as many frames could (Nemhauser, Wolsey
-and Fisher 1978). Distances are between frames, (N, N), symmetric, 0 on the diagonal; a radius is relative to their
-spread in the sequence, from the least (0) to the greatest (1), so that it means the same for every descriptor's scale.
+and Fisher 1978). A radius is relative to the spread of the distances in the sequence, from the least (0) to the
+greatest (1), so that it means the same for every descriptor's scale.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from refiner.annotate.references.distances import Distances, in_blocks
+from refiner.annotate.references.greedy import Scale, greedy_picks
+from refiner.annotate.references.neighbours import Neighbours
 from refiner.errors import UsageError
 from refiner.viz import Picture
 
@@ -26,8 +29,6 @@ COVERED = 0.87
 """A budget is spent best where the radius is such that it covers so much: of a greater radius the last references are
 chosen for their distance alone, of a smaller one whole poses stay without any (tried with both descriptors)."""
 
-_STEPS = 1 << 20
-"""Distances are added up as whole numbers of this many steps, so that a sum does not depend on its order."""
 _LINES = ((31, 119, 180), (214, 96, 30), (60, 150, 70), (150, 60, 170))
 
 
@@ -47,7 +48,7 @@ class Selection:
 
 
 def select_references(
-    distances: NDArray[np.float32],
+    distances: Distances,
     budget: float | None = None,
     radius: float | None = None,
     *,
@@ -62,7 +63,7 @@ def select_references(
     labels goes first; then the one in the middle of what it newly covers, by the sum of distances; then the earliest.
 
     Args:
-        distances: (N, N), symmetric.
+        distances: Of N frames.
         budget: A share of the usable frames (below 1) or a number; nothing for as many as full coverage takes.
         radius: A frame covers those at less than this, as a share of the spread of all distances. Without it, and with
             a budget, that at which the budget covers `COVERED` of the frames; without both `CODES_RADIUS`.
@@ -81,19 +82,31 @@ def select_references(
     preferred = np.zeros(len(open_), np.bool_)
     if ties == "labelled-first":
         preferred[np.asarray(labelled, np.int64)] = True
-    least, reach, spread = _scale(distances, open_, radius)
-    frames, covered, farthest = _choose(
-        distances, least, reach, _STEPS / (spread or 1.0), open_, preferred, wanted, budget is not None
-    )
-    return Selection(frames.tolist(), (covered / count).tolist(), int(farthest))
+    scale, picks = Scale.of(distances, open_), []
+    reach = _reach(scale, radius)
+    neighbours = Neighbours(distances, scale.least, reach)
+    for pick in islice(greedy_picks(distances, neighbours, scale, reach, open_, preferred), wanted):
+        if pick.farthest and budget is None:
+            break
+        picks.append(pick)
+    coverage = [pick.covered / count for pick in picks]
+    return Selection([pick.frame for pick in picks], coverage, sum(pick.farthest for pick in picks))
 
 
-def radius_of_budget(distances: NDArray[np.float32], budget: float, usable: NDArray[np.bool_] | None = None) -> float:
+def radius_of_budget(distances: Distances, budget: float, usable: NDArray[np.bool_] | None = None) -> float:
     """Give the least radius, to a fiftieth of it, at which a budget covers `COVERED` of the usable frames."""
+    open_ = _usable(distances, usable)
+    count, scale, nobody = int(open_.sum()), Scale.of(distances, open_), np.zeros(len(open_), np.bool_)
+    wanted, neighbours = budget_frames(budget, count), Neighbours(distances, scale.least, 0.0)
     low, high = 1e-3, 1.0
     while high > 1.02 * low:
         middle = math.sqrt(low * high)
-        covered = select_references(distances, budget, middle, usable=usable).coverage[-1] >= COVERED
+        reach = scale.reach(middle)
+        # Whoever is within a lesser radius is in the lists of a greater one, where they are all kept.
+        if neighbours.reach < reach or not neighbours.hold(np.flatnonzero(open_)):
+            neighbours = Neighbours(distances, scale.least, reach)
+        picks = islice(greedy_picks(distances, neighbours, scale, reach, open_, nobody), wanted)
+        covered = any(pick.covered / count >= COVERED for pick in picks)
         low, high = (low, middle) if covered else (middle, high)
     return high
 
@@ -120,52 +133,21 @@ def equally_spaced(frames: int, budget: float) -> list[int]:
 
 
 def coverage_curve(
-    distances: NDArray[np.float32],
+    distances: Distances,
     references: Sequence[int],
     radius: float = CODES_RADIUS,
     usable: NDArray[np.bool_] | None = None,
 ) -> list[float]:
     """Give the share of the usable frames covered after each of some references, however these were chosen."""
     open_ = _usable(distances, usable)
-    least, reach, _ = _scale(distances, open_, radius)
-    waiting, shares = open_.copy(), []
-    for frame in references:
-        waiting &= distances[frame].astype(np.float64) - least >= reach
-        waiting[frame] = False
-        shares.append(float((open_.sum() - waiting.sum()) / open_.sum()))
+    scale = Scale.of(distances, open_)
+    reach, waiting, shares = _reach(scale, radius), open_.copy(), []
+    for some, rows in in_blocks(distances, np.asarray(references, np.int64)):
+        for frame, row in zip(some, rows, strict=True):
+            waiting &= row.astype(np.float64) - scale.least >= reach
+            waiting[frame] = False
+            shares.append(float((open_.sum() - waiting.sum()) / open_.sum()))
     return shares
-
-
-def nearest_references(distances: NDArray[np.float32], references: Sequence[int]) -> NDArray[np.int64]:
-    """Give every frame's nearest reference, (N,) frame numbers: of equals the earliest, of a reference itself."""
-    frames = np.unique(np.asarray(references, np.int64))
-    nearest = frames[distances[frames].argmin(axis=0)]
-    nearest[frames] = frames
-    return nearest
-
-
-def propagation_order(
-    distances: NDArray[np.float32], references: Sequence[int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Order frames so that each is solved from the one most like it: Prim's tree, grown from all references at once.
-
-    Args:
-        distances: (N, N), symmetric.
-        references: Frames that are solved already, one at least.
-
-    Returns:
-        The frames that are no references; and for each the reference, or the frame before it in this order, that is
-        nearest to it. Of equally near frames the earliest goes first.
-
-    Raises:
-        UsageError: There is no reference.
-    """
-    if len(references) == 0:
-        raise UsageError("Found no reference frame to start from; wanted at least one. Label a frame first.")
-    known = np.zeros(len(distances), np.bool_)
-    known[np.asarray(references, np.int64)] = True
-    source = nearest_references(distances, references)
-    return _grow(distances, known, distances[source, np.arange(len(source))], source)
 
 
 def draw_coverage(curves: Mapping[str, Sequence[float]], frames: int) -> Picture:
@@ -204,8 +186,8 @@ def draw_coverage(curves: Mapping[str, Sequence[float]], frames: int) -> Picture
     return picture
 
 
-def _usable(distances: NDArray[np.float32], usable: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
+def _usable(distances: Distances, usable: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    if isinstance(distances, np.ndarray) and distances.shape != (len(distances), len(distances)):
         raise ValueError(f"Found distances of shape {distances.shape}, wanted (N, N).")
     open_ = np.ones(len(distances), np.bool_) if usable is None else np.asarray(usable, np.bool_)
     if not open_.any():
@@ -213,76 +195,7 @@ def _usable(distances: NDArray[np.float32], usable: NDArray[np.bool_] | None) ->
     return open_
 
 
-def _scale(distances: NDArray[np.float32], open_: NDArray[np.bool_], radius: float) -> tuple[float, float, float]:
-    """Give the least distance, how far beyond it a reference reaches, and the spread."""
+def _reach(scale: Scale, radius: float) -> float:
     if not 0 < radius < math.inf:
         raise UsageError(f"Found a radius of {radius:g}; wanted a share of the distances' spread, such as 0.1.")
-    part = distances if open_.all() else distances[np.ix_(open_, open_)]
-    least, spread = float(part.min()), float(np.ptp(part))
-    if not math.isfinite(least + spread):
-        raise ValueError("Distances must be finite.")
-    # Where all frames are the same, each of them covers all.
-    return least, radius * spread if spread > 0 else math.inf, spread
-
-
-@numba.njit(nogil=True, cache=True)
-def _count(row, frame, least, reach, step, sign, gain, apart):
-    """Add a frame that waits for cover (sign 1), or take it away (-1), at all frames that would cover it."""
-    for j in range(len(row)):
-        away = row[j] - least
-        if away < reach or j == frame:
-            gain[j] += sign
-            apart[j] += sign * np.int64(away * step)
-
-
-@numba.njit(nogil=True, cache=True)
-def _choose(distances, least, reach, step, open_, preferred, wanted, spend):
-    count = len(open_)
-    gain, apart = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    waiting, free, nearest = open_.copy(), open_.copy(), np.full(count, np.inf)
-    for i in range(count):
-        if open_[i]:
-            _count(distances[i], i, least, reach, step, 1, gain, apart)
-    frames, covered, total, done, farthest = np.empty(wanted, np.int64), np.empty(wanted, np.int64), 0, 0, 0
-    while done < wanted:
-        best = -1
-        for j in range(count):
-            if not free[j] or gain[j] == 0:
-                continue
-            if best < 0 or (gain[j], preferred[j], -apart[j]) > (gain[best], preferred[best], -apart[best]):
-                best = j
-        if best < 0:
-            if not spend:
-                break
-            farthest += 1
-            for j in range(count):
-                if free[j] and (best < 0 or (nearest[j], preferred[j]) > (nearest[best], preferred[best])):
-                    best = j
-        free[best] = False
-        for i in range(count):
-            nearest[i] = min(nearest[i], distances[best, i])
-            if waiting[i] and (i == best or distances[best, i] - least < reach):
-                waiting[i] = False
-                total += 1
-                _count(distances[i], i, least, reach, step, -1, gain, apart)
-        frames[done], covered[done] = best, total
-        done += 1
-    return frames[:done], covered[:done], farthest
-
-
-@numba.njit(nogil=True, cache=True)
-def _grow(distances, known, away, source):
-    count, done = len(known), 0
-    frames, neighbours = np.empty(count, np.int64), np.empty(count, np.int64)
-    while True:
-        best = -1
-        for i in range(count):
-            if not known[i] and (best < 0 or away[i] < away[best]):
-                best = i
-        if best < 0:
-            return frames[:done], neighbours[:done]
-        known[best], frames[done], neighbours[done] = True, best, source[best]
-        done += 1
-        for i in range(count):
-            if distances[best, i] < away[i]:
-                away[i], source[i] = distances[best, i], best
+    return scale.reach(radius)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.annotate.references.distances import CosineDistances
 from refiner.annotate.references.likeness import Descriptor, distances_of
-from refiner.annotate.references.select import nearest_references
+from refiner.annotate.references.nearest import nearest_references
 from refiner.annotate.sessions.labels import FrameLabels
 from refiner.annotate.sessions.results import StageResult
 from refiner.annotate.sessions.session import Session
@@ -111,8 +113,9 @@ class Case:
         is_hand = self.session.skeleton.joints == HAND21.joints
         return is_hand and self.options.hand_model and not self.options.exact_paper
 
-    def likeness(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Give how unlike every two frames are (N, N), and the labelled frame most like each (N,)."""
+    @cached_property
+    def likeness(self) -> tuple[CosineDistances, NDArray[np.int64]]:
+        """Give how unlike frames are, and the labelled frame most like each (N,)."""
         distances = distances_of(self.session, self.options.descriptor, self.options.seed)
         return distances, nearest_references(distances, self.labelled.tolist())
 

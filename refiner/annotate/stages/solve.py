@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.annotate.references.select import propagation_order
+from refiner.annotate.references.nearest import propagation_order
 from refiner.annotate.sessions.results import STAGES, StageResult
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.solver.anatomy import Anatomy
@@ -113,7 +113,7 @@ def _propagate(case: Case) -> StageResult:
     lifted, at = case.before("propagate", "lift"), case.labelled
     anatomy = case.known_hand(lifted)
     settler = None if anatomy is None else Settler(case.tree, case.sequence, anatomy, case.offset_mm)
-    distances, nearest = case.likeness()
+    distances, nearest = case.likeness
     order = propagation_order(distances, at.tolist())
     keys = propagate_keys(lifted.numbers["key"], order, nearest, case.common)
     labelled = np.isin(np.arange(len(keys)), at)
@@ -149,7 +149,7 @@ def _propagated(result: StageResult) -> Propagated:
 def _optimize(case: Case) -> StageResult:
     before, sequence = case.before("optimize", "propagate"), case.sequence
     lifted = case.before("optimize", "lift")
-    _, nearest = case.likeness()
+    _, nearest = case.likeness
     keys = optimize_keys(before.numbers["key"], nearest, sequence.starts, case.common)
     stays, result = case.earlier("optimize", keys)
     anatomy, start_mm = case.known_hand(lifted), before.joints_mm.astype(np.float64)

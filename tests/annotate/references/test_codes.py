@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from refiner.annotate.references.codes import NUMBERS, auto_encoder_codes
-from refiner.annotate.references.descriptors import cosine_distances
+from refiner.annotate.references.distances import CosineDistances
 
 FRAMES, UPDATES = 48, 80
 
@@ -33,7 +33,7 @@ def test_codes_tell_where_the_ball_is(learnt):
     assert codes.shape == (FRAMES, NUMBERS)
     assert codes.dtype == np.float32
     np.testing.assert_allclose(codes.mean(axis=0), 0, atol=1e-5)
-    distances = cosine_distances(codes)
+    distances = CosineDistances(codes)[:]
     np.fill_diagonal(distances, np.inf)
     steps = np.abs(distances.argmin(axis=1) - np.arange(FRAMES))
     assert (np.minimum(steps, FRAMES - steps) <= 2).all()

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refiner.annotate.references.descriptors import BINS, CELLS, HOG_NUMBERS, cosine_distances, hog
+from refiner.annotate.references.descriptors import BINS, CELLS, HOG_NUMBERS, hog
 
 
 def maps(count=3, size=64, seed=0):
@@ -85,28 +85,3 @@ def test_maps_without_cells_are_refused():
         hog(np.zeros((1, 7, 9), np.float32))
     with pytest.raises(ValueError, match="at least 8 px"):
         hog(np.zeros((64, 64), np.float32))
-
-
-def test_cosine_distances_by_hand():
-    rows = np.array([[3, 0], [0, 0.5], [-2, 0], [1, 1], [0, 0]])
-    half = 1 - np.sqrt(0.5)
-    wanted = [
-        [0, 1, 2, half, 1],
-        [1, 0, 1, half, 1],
-        [2, 1, 0, 2 - half, 1],
-        [half, half, 2 - half, 0, 1],
-        [1, 1, 1, 1, 0],
-    ]
-    distances = cosine_distances(rows)
-    assert distances.dtype == np.float32
-    np.testing.assert_allclose(distances, wanted, atol=1e-6)
-    wanted[4][4] = 1  # nothing is known of an empty frame of another set
-    np.testing.assert_allclose(cosine_distances(rows, rows.copy()), wanted, atol=1e-6)
-    np.testing.assert_allclose(cosine_distances(rows[:2], rows[2:]), np.array(wanted)[:2, 2:], atol=1e-6)
-
-
-def test_distances_within_a_set_are_symmetric_and_zero_to_itself():
-    distances = cosine_distances(hog(maps(30)))
-    np.testing.assert_array_equal(distances, distances.T)
-    assert (np.diagonal(distances) == 0).all()
-    assert (distances[~np.eye(30, dtype=bool)] > 0).all()

@@ -1,29 +1,67 @@
-"""Distances of frames: descriptors are computed once."""
+"""Distances of frames: descriptors are computed once, from a few maps at a time."""
+
+from functools import partial
 
 import numpy as np
+import pytest
 from labelled_sequence import write_sequence
+from shipped_session import FRAMES, write_cut
 
-from refiner.annotate.references import likeness
-from refiner.annotate.references.descriptors import cosine_distances
+from refiner.annotate.references import codes, descriptors, likeness, maps
+from refiner.annotate.references.codes import auto_encoder_codes
+from refiner.annotate.references.descriptors import hog
+from refiner.annotate.references.distances import CosineDistances
 from refiner.annotate.references.likeness import distances_of
 from refiner.annotate.sessions.session import Session
+from refiner.datasets.store import DepthStore
 
 
 def test_descriptors_are_kept_in_the_session(tmp_path, monkeypatch):
     write_sequence(tmp_path / "a.zarr", count=3)
     asked = []
 
-    def codes(depth_mm, centre_mm, cube_mm, *, seed):
+    def coded(depth_mm, centre_mm, cube_mm, *, seed):
         asked.append((depth_mm.shape, centre_mm.shape, cube_mm.shape, seed))
         return np.random.default_rng(seed).normal(size=(3, 4)).astype(np.float32)
 
-    monkeypatch.setattr(likeness, "auto_encoder_codes", codes)
+    monkeypatch.setattr(likeness, "auto_encoder_codes", coded)
     with Session.create(tmp_path / "s", tmp_path / "a.zarr") as session:
-        first = distances_of(session, "codes", 5)
-        np.testing.assert_array_equal(first, distances_of(session, "codes", 5))
-        expected = cosine_distances(np.random.default_rng(5).normal(size=(3, 4)).astype(np.float32))
+        first = distances_of(session, "codes", 5)[:]
+        np.testing.assert_array_equal(first, distances_of(session, "codes", 5)[:])
+        expected = CosineDistances(np.random.default_rng(5).normal(size=(3, 4)).astype(np.float32))[:]
         np.testing.assert_array_equal(first, expected)
         assert asked == [((3, 32, 32), (3, 3), (3,), 5)]
-        assert (distances_of(session, "codes", 6) != first).any()  # of another seed others
-        assert distances_of(session, "hog")[0, 1] == 1  # flat walls have no gradients to be alike in
+        assert (distances_of(session, "codes", 6)[:] != first).any()  # of another seed others
+        assert distances_of(session, "hog")[0][1] == 1  # flat walls have no gradients to be alike in
         assert len(asked) == 2
+
+
+@pytest.mark.parametrize("descriptor", ["codes", "hog"])
+def test_descriptors_of_parts_are_those_of_all_maps_at_once(descriptor, tmp_path, monkeypatch):
+    write_cut(tmp_path / "a.zarr")
+    monkeypatch.setattr(likeness, "auto_encoder_codes", partial(auto_encoder_codes, updates=3))
+    asked, read = [], DepthStore.read
+
+    def counted(store, name, start=0, stop=None):
+        if name == "depth":
+            asked.append((len(store) if stop is None else stop) - start)
+        return read(store, name, start, stop)
+
+    with Session.create(tmp_path / "s", tmp_path / "a.zarr") as session:
+        store = session.store
+        depth_mm = store.read("depth") * np.float32(store.depth_unit_mm)
+        if descriptor == "hog":
+            whole = hog(depth_mm)
+        else:
+            whole = auto_encoder_codes(depth_mm, store.read("centre_mm"), store.read("cube_mm"), seed=2, updates=3)
+        monkeypatch.setattr(maps, "_TOGETHER", 6)
+        monkeypatch.setattr(codes, "_TOGETHER", 6)
+        monkeypatch.setattr(descriptors, "_TOGETHER", 4)
+        monkeypatch.setattr(DepthStore, "read", counted)
+        distances = distances_of(session, descriptor, 2)
+        if descriptor == "hog":
+            np.testing.assert_array_equal(distances[:], CosineDistances(whole)[:])
+        else:  # codes of 6 frames and of 20 are other sums
+            np.testing.assert_allclose(distances[:], CosineDistances(whole)[:], atol=1e-4)
+        assert max(asked) == 6
+        assert sum(asked) >= FRAMES

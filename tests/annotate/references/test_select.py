@@ -2,42 +2,29 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from distance_tables import SIXTEENTH, line, matrices
 from hand_poses import POSES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refiner.annotate.references.descriptors import cosine_distances, hog
+from refiner.annotate.references import distances as distances_module
+from refiner.annotate.references import neighbours
+from refiner.annotate.references.descriptors import hog
+from refiner.annotate.references.distances import CosineDistances
+from refiner.annotate.references.nearest import nearest_references
 from refiner.annotate.references.select import (
+    COVERED,
     HOG_RADIUS,
     budget_frames,
     coverage_curve,
     draw_coverage,
     equally_spaced,
-    nearest_references,
-    propagation_order,
+    radius_of_budget,
     select_references,
 )
 from refiner.errors import UsageError
 from refiner.hand.model import load_hand, pose_hands
 from refiner.render.raster import rasterize
-
-SIXTEENTH = 1 / 16
-
-
-@st.composite
-def matrices(draw, most):
-    """Distances in sixteenths, so that many are equal and sums are exact; the spread is 1."""
-    count = draw(st.integers(2, most))
-    pairs = count * (count - 1) // 2
-    above = np.zeros((count, count))
-    above[np.triu_indices(count, 1)] = draw(st.lists(st.integers(0, 16), min_size=pairs, max_size=pairs))
-    above[0, -1] = 16
-    return ((above + above.T) * SIXTEENTH).astype(np.float32)
-
-
-def line(*places):
-    places = np.array(places, np.float32)
-    return np.abs(places[:, None] - places)
 
 
 def slow_choice(distances, budget, radius, labelled):
@@ -75,6 +62,33 @@ def test_the_choice_is_that_of_slow_greedy(distances, budget, sixteenths, labell
     assert coverage_curve(distances, wanted, sixteenths * SIXTEENTH) == coverage
     if open_ended:
         assert coverage[-1] == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(matrices(14), st.integers(1, 14), st.integers(1, 16), st.integers(0, 60), st.integers(1, 3))
+def test_the_choice_is_the_same_however_little_is_kept(distances, budget, sixteenths, kept, rows):
+    """Lists that do not fit are found again, block by block; the sums must not notice."""
+    budget, radius = min(budget, len(distances)), sixteenths * SIXTEENTH
+    wanted = select_references(distances, budget, radius)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "KEPT_PAIRS", kept)
+        patch.setattr(distances_module, "_BLOCK", rows * len(distances))
+        assert select_references(distances, budget, radius) == wanted
+        assert wanted.frames == slow_choice(distances, budget, radius, ())[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(matrices(14), st.integers(1, 14), st.integers(0, 200))
+def test_the_radius_is_that_of_trying_one_after_another(distances, budget, kept):
+    """Each radius tried with lists of its own, counted again from nothing and to the last reference."""
+    low, high = 1e-3, 1.0
+    while high > 1.02 * low:
+        middle = np.sqrt(low * high)
+        _, coverage = slow_choice(distances, min(budget, len(distances)), middle, ())
+        low, high = (low, middle) if coverage[-1] >= COVERED else (middle, high)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "KEPT_PAIRS", kept)
+        assert radius_of_budget(distances, budget) == pytest.approx(high, rel=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
@@ -168,38 +182,6 @@ def test_equally_spaced_by_hand():
     assert np.diff(equally_spaced(3040, 0.1)).tolist() == [10] * 303
 
 
-def test_nearest_references_by_hand():
-    distances = line(0, 1, 2, 3, 3, 7)
-    np.testing.assert_array_equal(nearest_references(distances, [4, 0]), [0, 0, 4, 4, 4, 4])
-    np.testing.assert_array_equal(nearest_references(distances, [4, 2, 0]), [0, 0, 2, 4, 4, 4])
-    np.testing.assert_array_equal(nearest_references(distances, [4, 3]), [3, 3, 3, 3, 4, 3])
-
-
-def test_order_by_hand():
-    frames, neighbours = propagation_order(line(0, 2, 3, 9, 7, 4.5), [0, 3])
-    np.testing.assert_array_equal(frames, [1, 2, 5, 4])
-    np.testing.assert_array_equal(neighbours, [0, 1, 2, 3])
-    frames, neighbours = propagation_order(line(0, 1), [1, 0])
-    assert len(frames) == len(neighbours) == 0
-    with pytest.raises(UsageError, match="no reference"):
-        propagation_order(line(0, 1), [])
-
-
-@settings(max_examples=100, deadline=None)
-@given(matrices(12), st.sets(st.integers(0, 11), min_size=1))
-def test_every_frame_follows_its_nearest_known_one(distances, references):
-    known = sorted({frame % len(distances) for frame in references})
-    frames, neighbours = propagation_order(distances, known)
-    assert sorted([*known, *frames]) == list(range(len(distances)))
-    for frame, neighbour in zip(frames.tolist(), neighbours.tolist(), strict=True):
-        assert neighbour in known
-        left = [i for i in range(len(distances)) if i not in known]
-        away = distances[np.ix_(left, known)]
-        assert frame == left[away.min(axis=1).argmin()]
-        assert distances[frame, neighbour] == away.min()
-        known.append(frame)
-
-
 @pytest.fixture(scope="module")
 def looping():
     """A hand that goes four times round three gestures, at rest for long between them: depth and joints in mm."""
@@ -224,7 +206,7 @@ def looping():
 
 def test_the_choice_beats_equal_intervals_on_a_looping_sequence(looping):
     depth, joints = looping
-    distances = cosine_distances(hog(depth))
+    distances = CosineDistances(hog(depth))
     budget = 12
     shares = {}
     for name, frames in (

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from shipped_sequence import clicks, error_mm, offsets, shipped
 
-from refiner.annotate.references.descriptors import cosine_distances, hog
-from refiner.annotate.references.select import nearest_references, propagation_order
+from refiner.annotate.references.descriptors import hog
+from refiner.annotate.references.distances import CosineDistances
+from refiner.annotate.references.nearest import nearest_references, propagation_order
 from refiner.annotate.solver.anatomy import Anatomy, with_room
 from refiner.annotate.solver.chain import tree_of
 from refiner.annotate.solver.surface import seen_points, terms_of
@@ -23,7 +24,7 @@ REFERENCES = np.array([0, 8, 16, 23])
 def case():
     sequence, joints, visible = shipped()
     tree = tree_of(HAND21, HAND21.bone_lengths(joints)[0])
-    distances = cosine_distances(hog(sequence.depth * np.float32(sequence.depth_unit_mm)))
+    distances = CosineDistances(hog(sequence.depth * np.float32(sequence.depth_unit_mm)))
     order, nearest = propagation_order(distances, REFERENCES), nearest_references(distances, REFERENCES)
     anatomy = Anatomy.of_joints(joints[REFERENCES])
     return sequence, joints, visible, tree, order, nearest, anatomy
