@@ -34,7 +34,7 @@ STEPS = {
     "descriptors": "_descriptors", "spread": "_greatest", "radius": "radius_of_budget", "choice": "select_references",
     "curves": "coverage_curve",
 }  # fmt: skip
-"""What takes the time -> the function whose time it is. The spread is found once, within the radius, which asks first."""
+"""What takes the time -> the function whose time it is. The spread is found once, as part of the radius."""
 
 
 def write_frames(path: Path, count: int, seed: int = 0) -> None:

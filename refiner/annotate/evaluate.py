@@ -36,7 +36,8 @@ def evaluate(session: Session, truth: DepthStore, seed: int = 0) -> dict[str, An
     visible = truth.read("visible") if "visible" in truth else np.ones(joints_mm.shape[:2], dtype=bool)
     stages: dict[str, Any] = {}
     for stage in STAGES:
-        result = session.result(stage)
+        with session.reading():
+            result, stale = session.result(stage), session.stale(stage)
         if result is None:
             continue
         stages[stage] = _numbers(result.joints_mm, joints_mm, visible, session.skeleton.joints, seed)
@@ -44,7 +45,7 @@ def evaluate(session: Session, truth: DepthStore, seed: int = 0) -> dict[str, An
             if name in result.numbers:
                 key = {"copied_mm": "closest_reference", "flowed_mm": "flow"}[name]
                 stages[stage][key] = _numbers(result.numbers[name], joints_mm, visible, session.skeleton.joints, seed)
-        if stale := session.stale(stage):
+        if stale:
             stages[stage]["stale"] = stale
     if not stages:
         raise SolveError(f"{session.path} is not solved, wanted at least one stage. See `refiner annotate solve`.")

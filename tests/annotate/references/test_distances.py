@@ -88,7 +88,7 @@ def test_descriptors_that_are_no_numbers_are_refused():
 
 
 def test_no_step_holds_the_table_of_all_pairs(monkeypatch):
-    """2,000 frames: the table has 16 MB. Blocks have 2 rows of 8 kB, 4 rows are held, and 100 pairs a frame are kept."""
+    """2,000 frames: the table has 16 MB. Blocks have 2 rows of 8 kB; 4 rows are held, and 100 pairs a frame."""
     count = 2000
     monkeypatch.setattr(distances_module, "_BLOCK", 2 * count)
     monkeypatch.setattr(nearest, "_AHEAD", 2 * count)

@@ -103,6 +103,19 @@ def test_threads_share_a_session(session):
     assert session.revision == 80
 
 
+def test_questions_together_are_asked_of_one_state(session):
+    with Session("s") as other:
+        with session.reading():
+            assert session.revision == 0  # the first question takes the state
+            other.put_labels([at(0, 1)], "anna")
+            assert (session.revision, session.labelled_frames()) == (0, [])
+        assert (session.revision, session.labelled_frames()) == (1, [0])
+        with pytest.raises(ArithmeticError), session.reading():
+            raise ArithmeticError
+        session.put_labels([at(1, 1)], "ben")  # it may be changed again
+        assert other.revision == 2
+
+
 def test_what_fails_inside_changes_nothing(session):
     def fail():
         with session._file.transaction() as database:

@@ -12,10 +12,12 @@ import pytest
 from shipped_sequence import error_mm
 from shipped_session import FRAMES, REFERENCES, labelled_session
 
+from refiner.annotate.references.likeness import distances_of
 from refiner.annotate.sessions.labels import write_labels
 from refiner.annotate.sessions.results import STAGES
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.simulate import labels_of_truth
+from refiner.annotate.stages import case
 from refiner.annotate.stages.case import Case, Options
 from refiner.annotate.stages.solve import solve
 from refiner.errors import SessionBusyError, SolveError, UsageError
@@ -113,8 +115,11 @@ def test_corrected_labels_end_as_if_they_had_always_been_there(copy, solved):
                 np.testing.assert_array_equal(joints_of(session, stage), joints_of(first, stage))
 
 
+FEW = (1, 4, 7, 10)
+
+
 def move(session):
-    labels = session.labels(17)
+    labels = session.labels(10)
     session.put_labels([replace(labels, uv_px=labels.uv_px + 1.5)], "anna")
 
 
@@ -123,27 +128,27 @@ def label_another(session):
 
 
 def delete(session):
-    session.delete_labels(5, "anna")
+    session.delete_labels(4, "anna")
 
 
 def take_back(session):
-    assert session.undo("berta") == 9
+    assert session.undo("berta") == 7
 
 
 def stretch(session):
     session.set_bones(1.02 * session.bones_mm)
 
 
-# Of five labelled frames the lift does those anew whose labels are others; the bones are those of all.
-CHANGES = [(move, 1), (label_another, 1), (delete, 0), (take_back, 1), (stretch, 5)]
+# Of four labelled frames the lift does those anew whose labels are others; the bones are those of all.
+CHANGES = [(move, 1), (label_another, 1), (delete, 0), (take_back, 1), (stretch, 4)]
 
 
 @pytest.fixture(scope="module")
 def unsolved(tmp_path_factory):
-    """A session in which berta has moved the labels of frame 9; tests copy it."""
-    path = labelled_session(tmp_path_factory.mktemp("unsolved"), break_at=12)
+    """A session in which berta has moved the labels of frame 7; tests copy it."""
+    path = labelled_session(tmp_path_factory.mktemp("unsolved"), 12, FEW, break_at=6)
     with Session(path) as session:
-        labels = session.labels(9)
+        labels = session.labels(7)
         session.put_labels([replace(labels, uv_px=labels.uv_px + 0.5)], "berta")
     return path
 
@@ -219,14 +224,14 @@ def test_another_process_may_import_during_a_solve(unsolved, tmp_path):
     labels = tmp_path / "labels.json"
 
     def run_import(session):
-        write_labels(labels, labels_of_truth(session.store, [3]), HAND21, [""] * FRAMES, session.store.size)
+        write_labels(labels, labels_of_truth(session.store, [3]), HAND21, [""] * 12, session.store.size)
         words = [sys.executable, "-c", COMMAND, "annotate", "import", str(path), str(labels)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
     with Session(path) as session:
         disturbed(session, path, "propagate", run_import)
-        assert session.labelled_frames() == sorted([3, *REFERENCES])
+        assert session.labelled_frames() == sorted([3, *FEW])
         assert all("made from revision" in session.stale(stage) for stage in STAGES)
         assert np.isnan(joints_of(session, "lift")[3]).all()
         solve(session, options=HOG)
@@ -250,12 +255,12 @@ def test_labels_bones_and_revision_are_those_of_one_moment(before, unsolved, tmp
         return read(session)
 
     with Session(path) as session:
-        old = session.revision, session.bones_mm[1], 5  # five labelled frames
-        new = old[0] + 2, 1.02 * old[1], 6
+        old = session.revision, session.bones_mm[1], len(FEW)
+        new = old[0] + 2, 1.02 * old[1], len(FEW) + 1
         monkeypatch.setattr(Session, before, change_first if before == "all_labels" else property(change_first))
-        case = Case.of_session(session, HOG, print)
+        read_case = Case.of_session(session, HOG, print)
     assert changed
-    found = case.revision, case.tree.length_mm[1], len(case.labels)
+    found = read_case.revision, read_case.tree.length_mm[1], len(read_case.labels)
     assert found == pytest.approx(old) or found == pytest.approx(new)
 
 
@@ -307,6 +312,14 @@ def test_a_stage_older_than_the_labels_is_refused(copy):
 def test_stages_that_do_not_exist_are_refused(copy, stages):
     with Session(copy) as session, pytest.raises(UsageError, match="wanted some of lift,propagate,optimize, in order"):
         solve(session, stages, HOG)
+
+
+def test_frames_are_compared_once_for_all_stages(copy, monkeypatch):
+    asked = []
+    monkeypatch.setattr(case, "distances_of", lambda *words: asked.append(words) or distances_of(*words))
+    with Session(copy) as session:
+        solve(session, options=HOG)
+    assert len(asked) == 1
 
 
 def test_a_second_solve_waits_its_turn(copy):
