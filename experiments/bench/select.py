@@ -1,6 +1,6 @@
 """What `refiner annotate select` costs as sequences grow: seconds of one processor, of what, and the most memory.
 
-    python -m experiments.bench.select [--frames 3000 10000 30000 100000] [--descriptor codes] [--out FILE.json]
+    python -m experiments.bench.select [--frames 3000 10000 100000] [--descriptor codes] [--out FILE.json]
 
 The frames are those of `data/sequence.zarr`, forwards and backwards in turn, turned, scaled and shifted in the image by
 random walks, so that near frames are alike and poses come back, but no frame does. Every selection is a process of its
@@ -100,7 +100,7 @@ def measure(frames: list[int], descriptor: str) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, nargs="+", default=[3000, 10000, 30000, 100000])
+    parser.add_argument("--frames", type=int, nargs="+", default=[3000, 10000, 100000])
     parser.add_argument("--descriptor", choices=["codes", "hog"], default="codes")
     parser.add_argument("--select", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path)
