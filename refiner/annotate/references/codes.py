@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from refiner.annotate.references.maps import Maps
-from refiner.annotate.references.mean import Mean
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.blocks import NO_READING
 
@@ -88,16 +87,17 @@ def auto_encoder_codes(
     if len(depth_mm) == 0:
         raise ValueError("Found no frames; wanted at least one to learn from.")
     drawn = _draws(len(depth_mm), seed, updates)
-    seen, mean = np.unique(drawn), Mean(len(depth_mm))
+    seen, total = np.unique(drawn), np.zeros((1, _SIDE_PX, _SIDE_PX))
     held = torch.empty(len(seen), 1, _SIDE_PX, _SIDE_PX)
     for start, maps in _small_maps(depth_mm, centre_mm, cube_mm):
-        mean.add(maps.numpy())
+        total += maps.numpy().sum(axis=0, dtype=np.float64)
         first, after = np.searchsorted(seen, (start, start + len(maps)))
         held[first:after] = maps[seen[first:after] - start]
     half_mm = torch.from_numpy(np.asarray(cube_mm, np.float32)[seen] / 2)[:, None, None, None]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = AutoEncoder(torch.from_numpy(mean.value())).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        mean = torch.from_numpy((total / len(depth_mm)).astype(np.float32))
+        network = AutoEncoder(mean).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     _train(network, held, half_mm, np.searchsorted(seen, drawn), on_update)
     del held
     with torch.inference_mode():
