@@ -5,19 +5,22 @@ Terms of the paper (Oberweger et al. 2016, eq. 4 to 6) as penalties, all in unit
     click       |proj(L) - l|^2 / sigma^2                          where a person clicked
     depth       max(0, D + offset / 2 - z)^2 / sigma^2             every joint lies behind the surface,
                 max(0, z - D - offset - eps)^2 / sigma^2           a visible one at most eps behind its usual depth,
-                max(0, D + offset + eps - z)^2 / sigma^2           and one that a person calls hidden at least so much
+                max(0, D + offset + hidden - z)^2 / sigma^2        and one that a person calls hidden at least so much
     nearer      max(0, margin - (z_b - z_a))^2 / sigma^2           where a person said that a is nearer than b
-    appearance  weight * (1 - NCC(proj(L)))                        likeness to the same joint elsewhere
+    range       max(0, z_0 - z, z - z_1)^2 / sigma^2               the depth is within a range given once
+    appearance  w ds + w2 ds^2, ds = 1 - NCC(proj(L))              likeness to the same joint elsewhere
     outside     dist(proj(L), hand)^2 / sigma^2                    joints lie upon the silhouette
     anchor      |L - L0|^2 / sigma^2                               and near to where they are expected
     smooth      |L_n - L_(n-1)|^2 / sigma^2                        and near to where they were
     points      sum_p rho(n . (place on bone - where it should be) / sigma)  the hand's skin lies upon what is seen
 
 and a weak pull of visible joints to D + offset, since between the two bounds the depth would be free. D is the depth
-at proj(L), in a map whose gaps are filled from the nearest reading (see `surface`). Half the offset, since
-it is a mean over views: of visible joints of rendered hands 1 % lie nearer, and the median lies at D + offset. Squares
-of the depth and the silhouette go on straight (Huber), because a map that is wrong is wrong by much; so do those of
-the way between frames, because a hand that is fast in some frames is slow in the most.
+at proj(L), in a map whose gaps are filled from the nearest reading (see `surface`). Where that is farther away than the
+joint is thick, it is of something else: D is unknown and asks nothing (`known_depth`). A click without a reading near
+says where the joint is, and that the map has lost it; so it is not drawn to the silhouette either. Half the offset,
+since it is a mean over views: of visible joints of rendered hands 1 % lie nearer, and the median lies at D + offset.
+Squares of the depth and the silhouette go on straight (Huber), because a map that is wrong is wrong by much; so do
+those of the way between frames, because a hand that is fast in some frames is slow in the most.
 
 Curvatures are made positive semidefinite (Gauss-Newton for squares, clipped eigenvalues for the appearance), so that
 the sum can be factorised.
@@ -29,7 +32,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.annotate.solver.terms import NCC_STEPS, OUTSIDE_STEPS
+from refiner.annotate.solver.terms import OUTSIDE_STEPS
+from refiner.annotate.solver.unlike import unlike_cost
 
 
 @numba.njit(nogil=True, cache=True)
@@ -51,6 +55,38 @@ def depth_at(surface, unit_mm, u, v):
 
 
 @numba.njit(nogil=True, cache=True)
+def reading_distance(terms, n, u, v):
+    """Return the distance in pixels from (u, v) to the nearest reading of map n, with its slopes along u and v."""
+    outside = terms.outside[n]
+    distance, along_u, along_v = depth_at(outside, 1.0 / OUTSIDE_STEPS, u, v)
+    beyond_u = max(-u, u - (outside.shape[1] - 1), 0.0)
+    beyond_v = max(-v, v - (outside.shape[0] - 1), 0.0)
+    if beyond_u > 0.0:
+        distance += beyond_u
+        along_u = -1.0 if u < 0 else 1.0
+    if beyond_v > 0.0:
+        distance += beyond_v
+        along_v = -1.0 if v < 0 else 1.0
+    return distance, along_u, along_v
+
+
+@numba.njit(nogil=True, cache=True)
+def known_depth(terms, n, k, u, v, z):
+    """Return D at (u, v) as joint k of map n at depth z may take it, mm, with its slopes; 0 where D is unknown.
+
+    D is unknown in a map without readings, and where the nearest reading is farther than the joint is thick: it is that
+    of something else. The distance is that of the click where there is one (see `Terms.lost`).
+    """
+    if terms.lost[n, k]:
+        return 0.0, 0.0, 0.0
+    if terms.click[n, k] == 0:
+        reach = max(terms.size_mm[n, k] * terms.camera[n, 0] / z, 1.0)
+        if reading_distance(terms, n, u, v)[0] > reach:
+            return 0.0, 0.0, 0.0
+    return depth_at(terms.surface[n], terms.surface_unit_mm, u, v)
+
+
+@numba.njit(nogil=True, cache=True)
 def huber(deviation, sigma, knee):
     """Give (deviation / sigma)^2, straight beyond `knee` sigma, with its slope and a curvature for Gauss-Newton."""
     size, weight = abs(deviation), 1.0 / (sigma * sigma)
@@ -59,43 +95,6 @@ def huber(deviation, sigma, knee):
     bound = knee * sigma
     first = 2.0 * weight * bound
     return weight * bound * (2.0 * size - bound), first if deviation > 0.0 else -first, first / size
-
-
-@numba.njit(nogil=True, cache=True)
-def _spline(values, u, v):
-    """Give a smooth surface through a window's samples at (u, v): value, two slopes, three curvatures.
-
-    Quadratic B-splines over 3 x 3 samples (they smooth a little). Outside the window the border's value holds, without
-    slope, and ok is False.
-    """
-    size = values.shape[0]
-    x, y = int(np.floor(u + 0.5)), int(np.floor(v + 0.5))
-    ok = 1 <= x < size - 1 and 1 <= y < size - 1
-    x, y = min(max(x, 1), size - 2), min(max(y, 1), size - 2)
-    s, t = min(max(u - x, -0.5), 0.5), min(max(v - y, -0.5), 0.5)
-    value = slope_u = slope_v = curve_uu = curve_uv = curve_vv = 0.0
-    for j in range(3):
-        if j == 0:
-            b, b1, b2 = 0.5 * (0.5 - t) ** 2, t - 0.5, 1.0
-        elif j == 1:
-            b, b1, b2 = 0.75 - t * t, -2.0 * t, -2.0
-        else:
-            b, b1, b2 = 0.5 * (0.5 + t) ** 2, t + 0.5, 1.0
-        for i in range(3):
-            if i == 0:
-                a, a1, a2 = 0.5 * (0.5 - s) ** 2, s - 0.5, 1.0
-            elif i == 1:
-                a, a1, a2 = 0.75 - s * s, -2.0 * s, -2.0
-            else:
-                a, a1, a2 = 0.5 * (0.5 + s) ** 2, s + 0.5, 1.0
-            sample = values[y - 1 + j, x - 1 + i]
-            value += a * b * sample
-            slope_u += a1 * b * sample
-            slope_v += a * b1 * sample
-            curve_uu += a2 * b * sample
-            curve_uv += a1 * b1 * sample
-            curve_vv += a * b2 * sample
-    return ok, value, slope_u, slope_v, curve_uu, curve_uv, curve_vv
 
 
 @numba.njit(nogil=True, cache=True)
@@ -111,17 +110,8 @@ def _image_terms(terms, weights, n, k, u, v, slope, curve):
         slope[1] += 2.0 * weight * dv
         curve[0, 0] += 2.0 * weight
         curve[1, 1] += 2.0 * weight
-    outside = terms.outside[n]
-    if weights.outside_px > 0.0:
-        distance, along_u, along_v = depth_at(outside, 1.0 / OUTSIDE_STEPS, u, v)
-        beyond_u = max(-u, u - (outside.shape[1] - 1), 0.0)
-        beyond_v = max(-v, v - (outside.shape[0] - 1), 0.0)
-        if beyond_u > 0.0:
-            distance += beyond_u
-            along_u = -1.0 if u < 0 else 1.0
-        if beyond_v > 0.0:
-            distance += beyond_v
-            along_v = -1.0 if v < 0 else 1.0
+    if weights.outside_px > 0.0 and not terms.lost[n, k]:
+        distance, along_u, along_v = reading_distance(terms, n, u, v)
         if distance > 0.0:
             value, first, second = huber(distance, weights.outside_px, 2.0)
             cost += value
@@ -131,30 +121,8 @@ def _image_terms(terms, weights, n, k, u, v, slope, curve):
             curve[0, 1] += second * along_u * along_v
             curve[1, 0] += second * along_u * along_v
             curve[1, 1] += second * along_v * along_v
-    if weights.appearance > 0.0 and terms.unlike.shape[2] > 0 and terms.unlike_uv_px[n, k, 0] >= 0:
-        middle = terms.unlike.shape[2] // 2
-        ok, value, a, b, aa, ab, bb = _spline(
-            terms.unlike[n, k], u - terms.unlike_uv_px[n, k, 0] + middle, v - terms.unlike_uv_px[n, k, 1] + middle
-        )
-        scale = weights.appearance / NCC_STEPS
-        cost += scale * value
-        if ok:
-            slope[0] += scale * a
-            slope[1] += scale * b
-            # The nearest positive semidefinite curvature: eigenvalues clipped at 0.
-            mean, half = 0.5 * (aa + bb), 0.5 * (aa - bb)
-            radius = np.sqrt(half * half + ab * ab)
-            low, high = mean - radius, mean + radius
-            if low < 0.0:
-                if high <= 0.0 or radius == 0.0:
-                    aa = ab = bb = 0.0
-                else:
-                    part = 0.5 * high / radius
-                    aa, bb, ab = part * (radius + half), part * (radius - half), part * ab
-            curve[0, 0] += scale * aa
-            curve[0, 1] += scale * ab
-            curve[1, 0] += scale * ab
-            curve[1, 1] += scale * bb
+    if terms.unlike.shape[2] > 0 and terms.unlike_uv_px[n, k, 0] >= 0:
+        cost += unlike_cost(terms, weights, n, k, u, v, slope, curve)
     return cost
 
 
@@ -189,8 +157,17 @@ def joint_cost(terms, weights, n, k, point, gradient, hessian):
         for i in range(3):
             gradient[i] += a * (point[i] - terms.anchor_mm[n, k, i]) / far
             hessian[i, i] += b
-    surface, slope_u, slope_v = depth_at(terms.surface[n], terms.surface_unit_mm, u, v)
-    if surface <= 0.0 or weights.depth_mm <= 0.0:
+    if weights.range_mm > 0.0:
+        beyond = min(z - terms.range_mm[n, k, 0], 0.0) + max(z - terms.range_mm[n, k, 1], 0.0)
+        if beyond != 0.0:
+            value, a, b = huber(beyond, weights.range_mm, 5.0)
+            cost += value
+            gradient[2] += a
+            hessian[2, 2] += b
+    if weights.depth_mm <= 0.0:
+        return cost
+    surface, slope_u, slope_v = known_depth(terms, n, k, u, v, z)
+    if surface <= 0.0:
         return cost
     behind = z - surface - terms.offset_mm[n, k]
     first = second = 0.0
@@ -204,8 +181,8 @@ def joint_cost(terms, weights, n, k, point, gradient, hessian):
         if behind > weights.eps_mm:
             value, a, b = huber(behind - weights.eps_mm, weights.depth_mm, 5.0)
             cost, first, second = cost + value, first + a, second + b
-    elif terms.click[n, k] == 1 and behind < weights.eps_mm:
-        value, a, b = huber(behind - weights.eps_mm, weights.occluded_mm, 1.0)
+    elif terms.click[n, k] == 1 and behind < weights.hidden_mm:
+        value, a, b = huber(behind - weights.hidden_mm, weights.occluded_mm, 1.0)
         cost, first, second = cost + value, first + a, second + b
     if second > 0.0:
         normal = np.empty(3)

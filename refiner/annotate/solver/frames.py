@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.annotate.solver.chain import Tree, place_joints, take_step, tangents, to_joints
-from refiner.annotate.solver.costs import depth_at
+from refiner.annotate.solver.costs import known_depth
 from refiner.annotate.solver.equations import add_pairs, empty_sums, frame_sums, normal_equations, pair_cost
 from refiner.annotate.solver.terms import Terms, Weights
 from refiner.cholesky import solve_damped
@@ -125,7 +125,8 @@ def solve_frames(
 
 
 def depth_behind(terms: Terms, n: int, joints_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give how far behind the surface joints (J, 3) of frame n lie, z - D, mm."""
+    """Return how far behind the surface joints (J, 3) of frame n lie, z - D, mm; NaN where D is unknown."""
     uv_px = project(joints_mm, terms.camera[n])
-    over = [depth_at(terms.surface[n], terms.surface_unit_mm, u, v)[0] for u, v in uv_px]
-    return joints_mm[:, 2] - np.array(over)
+    z = joints_mm[:, 2]
+    over = np.array([known_depth(terms, n, k, u, v, z[k])[0] for k, (u, v) in enumerate(uv_px)])
+    return np.where(over > 0, z - over, np.nan)

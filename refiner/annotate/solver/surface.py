@@ -3,16 +3,21 @@
 from collections.abc import Sequence
 
 import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from refiner.annotate.sessions.labels import FrameLabels
+from refiner.annotate.solver.costs import depth_at, reading_distance
 from refiner.annotate.solver.terms import OUTSIDE_STEPS, Terms
 from refiner.geometry.camera import unproject
 from refiner.threads import map_frames
 
 POINTS = 320
 """Places on the surface that are compared with the bones, of a frame."""
+
+LEAST_SIZE_MM = 5.0
+"""Half the thickness of a fingertip: no joint is thinner."""
 
 _SPECK_PX = 12
 """Islands of fewer readings are noise and not hand."""
@@ -72,6 +77,7 @@ def terms_of(
     """
     frames, joints = len(depth), offset_mm.shape[-1]
     surface, outside = fill_gaps(depth)
+    offset_mm = np.broadcast_to(offset_mm, (frames, joints)).astype(np.float64, order="C")
     uv_px, click = np.zeros((frames, joints, 2)), np.zeros((frames, joints), dtype=np.int8)
     pairs: list[tuple[int, int]] = []
     start = np.zeros(frames + 1, dtype=np.int64)
@@ -81,15 +87,18 @@ def terms_of(
             uv_px[n] = np.where(labels.flag[:, None] > 0, labels.uv_px, 0.0)
             pairs += labels.nearer
         start[n + 1] = len(pairs)
-    return Terms(
+    terms = Terms(
         camera=np.ascontiguousarray(camera, dtype=np.float64),
         surface=surface,
         surface_unit_mm=float(depth_unit_mm),
         outside=outside,
         click_uv_px=uv_px,
         click=click,
+        lost=np.zeros((frames, joints), dtype=bool),
         visible=click == 2 if visible is None else np.ascontiguousarray(visible),
-        offset_mm=np.broadcast_to(offset_mm, (frames, joints)).astype(np.float64, order="C"),
+        offset_mm=offset_mm,
+        size_mm=np.maximum(offset_mm, LEAST_SIZE_MM),
+        range_mm=np.tile([-np.inf, np.inf], (frames, joints, 1)),
         pair_start=start,
         pairs=np.array(pairs, dtype=np.int64).reshape(-1, 2),
         unlike=np.zeros((frames, joints, 0, 0), dtype=np.uint16),
@@ -100,6 +109,18 @@ def terms_of(
         point_mm=np.zeros((frames, 0, 3)),
         point_normal=np.zeros((frames, 0, 3)),
     )
+    for n, k in zip(*np.nonzero(click), strict=True):
+        terms.lost[n, k] = _is_lost(terms, n, k, *uv_px[n, k])
+    return terms
+
+
+@numba.njit(nogil=True, cache=True)
+def _is_lost(terms, n, k, u, v):
+    """Return whether a click has no reading within the joint's own size, taken at the depth of the nearest reading."""
+    z = depth_at(terms.surface[n], terms.surface_unit_mm, u, v)[0] + terms.offset_mm[n, k]
+    size_mm = terms.size_mm[n, k] if terms.click[n, k] == 2 else LEAST_SIZE_MM
+    reach = max(size_mm * terms.camera[n, 0] / max(z, 1.0), 1.0)
+    return reading_distance(terms, n, u, v)[0] > reach
 
 
 def seen_points(

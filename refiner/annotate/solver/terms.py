@@ -20,12 +20,15 @@ class Weights(NamedTuple):
         occluded_click_px: Of one on a joint that is guessed behind something.
         depth_mm: Deviation of the bounds of the depth of all joints and of visible ones.
         occluded_mm: Of the bound of joints that a person calls hidden.
+        hidden_mm: How far behind D + offset these lie at least.
         eps_mm: The paper's eps, depth of the range behind the surface in which visible joints lie.
         pull_mm: Deviation of the pull of visible joints to D + offset.
         nearer_mm: Least difference of depth that "nearer" means; the paper's code has 10.
         nearer_sigma_mm: Deviation of that bound.
         outside_px: Deviation of the distance to the silhouette; 0 leaves the term out.
-        appearance: Cost of a likeness of 0 beside one of 1.
+        range_mm: Deviation of `Terms.range_mm`; 0 leaves the term out.
+        appearance: Cost of a likeness of 0 beside one of 1, growing in proportion to the unlikeness.
+        appearance_square: Likewise, growing with its square as in the paper.
         anchor_mm: Deviation from where a joint is expected; 0 leaves the term out.
         points_mm: Deviation of seen points from the hand's skin along its normal, rho(r) = r^2 / (1 + r^2 / 9) (Geman
             and McClure); 0 leaves the term out.
@@ -37,12 +40,15 @@ class Weights(NamedTuple):
     occluded_click_px: float = 1.5
     depth_mm: float = 2.0
     occluded_mm: float = 5.0
+    hidden_mm: float = 15.0
     eps_mm: float = 15.0
     pull_mm: float = 4.0
     nearer_mm: float = 10.0
     nearer_sigma_mm: float = 0.3
     outside_px: float = 1.0
+    range_mm: float = 0.0
     appearance: float = 0.0
+    appearance_square: float = 0.0
     anchor_mm: float = 0.0
     points_mm: float = 0.0
     smooth_mm: float = 0.0
@@ -56,11 +62,15 @@ class Terms(NamedTuple):
         camera: (N, 4) fx fy cx cy of each map, px.
         surface: (N, H, W) uint16 depth with filled gaps, in `surface_unit_mm`; 0 in a frame without any reading.
         surface_unit_mm: See above.
-        outside: (N, H, W) uint8 distance to the silhouette, in quarters of a pixel.
+        outside: (N, H, W) uint8 distance to the nearest reading, in quarters of a pixel.
         click_uv_px: (N, J, 2); read where `click` is not 0.
         click: (N, J) int8: 0 nobody clicked, 1 occluded, 2 visible.
+        lost: (N, J) joints that are known to be where readings are lost: the map tells nothing of them.
         visible: (N, J) whether the upper bound of the depth holds.
         offset_mm: (N, J) depth of each joint below the surface.
+        size_mm: (N, J) half the thickness of each joint; farther from a reading than this, D is unknown.
+        range_mm: (N, J, 2) least and greatest depth, -inf and inf where there is none; read where `Weights.range_mm` is
+            not 0.
         pair_start: (N + 1,) where each frame's pairs begin.
         pairs: (M, 2) joints, the first nearer than the second.
         unlike: (N, J, S, S) uint16, 1 - NCC around `unlike_uv_px` in steps of 1 / `NCC_STEPS`; S odd, 0 if unused.
@@ -78,8 +88,11 @@ class Terms(NamedTuple):
     outside: NDArray[np.uint8]
     click_uv_px: NDArray[np.float64]
     click: NDArray[np.int8]
+    lost: NDArray[np.bool_]
     visible: NDArray[np.bool_]
     offset_mm: NDArray[np.float64]
+    size_mm: NDArray[np.float64]
+    range_mm: NDArray[np.float64]
     pair_start: NDArray[np.int64]
     pairs: NDArray[np.int64]
     unlike: NDArray[np.uint16]

@@ -27,6 +27,9 @@ LEAST_HANDS = 3
 MORE_HANDS = 1.5
 """When so many times the labelled frames are there, it is fitted again, and all follows."""
 
+METHOD = 2
+"""Counted up when the same labels give other joints than before, so that what was solved earlier is solved again."""
+
 OnProgress = Callable[[str, int, int], object]
 
 
@@ -36,7 +39,7 @@ class Options:
 
     Attributes:
         solver: "fast", or "slsqp": the paper's, for the lift of labelled frames.
-        exact_paper: The published objectives: no hand model, no depth outside labelled frames, no silhouette.
+        exact_paper: The published objectives alone (see `refiner.annotate.stages.published`).
         hand_model: Whether a hand of known shape is laid upon what is seen, where the skeleton is `hand21`.
         descriptor: What says which frames are alike: "codes" of an auto-encoder, or "hog".
         seed: Of the auto-encoder.
@@ -105,7 +108,7 @@ class Case:
     @property
     def common(self) -> object:
         """Give what all frames are made from, for keys (see `refiner.annotate.stages.changes`)."""
-        return asdict(self.options), self.tree.length_mm.tolist()
+        return METHOD, asdict(self.options), self.tree.length_mm.tolist()
 
     @property
     def knows_hand(self) -> bool:

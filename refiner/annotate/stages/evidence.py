@@ -51,10 +51,13 @@ def evidence(
 
 
 def depth_violation(terms: Terms, weights: Weights, n: int, joints_mm: Floats) -> Floats:
-    """Give by how much joints (J, 3) of frame n lie before the surface, or too far behind it where they are seen."""
+    """Return by how much joints (J, 3) of frame n lie before the surface, or too far behind it where they are seen.
+
+    0 where D is unknown.
+    """
     behind, offset = depth_behind(terms, n, joints_mm), terms.offset_mm[n]
     too_far = np.where(terms.visible[n], behind - offset - weights.eps_mm, 0.0)
-    return np.maximum(np.maximum(0.5 * offset - behind, too_far), 0.0)
+    return np.nan_to_num(np.maximum(np.maximum(0.5 * offset - behind, too_far), 0.0), nan=0.0)
 
 
 def jumps_mm(joints_mm: Floats, linked: NDArray[np.bool_]) -> Floats:

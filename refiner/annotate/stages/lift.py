@@ -13,16 +13,20 @@ from refiner.annotate.solver.chain import Tree, to_directions, to_joints
 from refiner.annotate.solver.costs import depth_at
 from refiner.annotate.solver.frames import Solution, descend
 from refiner.annotate.solver.terms import Terms, Weights
+from refiner.geometry.camera import unproject
 
 LIFT_WEIGHTS = Weights()
 
 
 def start_joints(tree: Tree, terms: Terms, nearer_mm: float) -> NDArray[np.float64]:
-    """Guess joints of clicks: on the surface where they are visible, else at their parent's depth, ordered by pairs.
+    """Guess joints of clicks, ordered by pairs.
+
+    Visible ones lie on the surface, hidden ones at their parent's depth at least. Where readings are lost, a joint lies
+    where its ray of sight is as far from its parent as the bone is long: behind it, unless a pair says otherwise.
 
     Args:
         tree: The skeleton.
-        terms: With `click` and `surface`.
+        terms: With `click`, `lost` and `surface`.
         nearer_mm: How much farther the farther joint of a pair is put at least.
 
     Returns:
@@ -36,21 +40,46 @@ def start_joints(tree: Tree, terms: Terms, nearer_mm: float) -> NDArray[np.float
         uv[~known] = uv[known].mean(axis=0) if known.any() else np.array(terms.surface.shape[:0:-1]) / 2
         over = np.array([depth_at(terms.surface[n], terms.surface_unit_mm, *place)[0] for place in uv])
         z = over + terms.offset_mm[n]
-        seen = terms.click[n] == 2
+        seen = (terms.click[n] == 2) & ~terms.lost[n]
         anchor = np.median(z[seen]) if seen.any() else np.median(z)
         pairs = terms.pairs[terms.pair_start[n] : terms.pair_start[n + 1]]
+        placed = ~terms.lost[n]
         for k in tree.order:
             parent = tree.parents[k]
-            if not seen[k]:
-                z[k] = max(z[k], anchor if parent < 0 else z[parent])
-                if not known[k] and parent >= 0:
+            before = parent >= 0 and bool((pairs == (k, parent)).all(axis=1).any())
+            if parent < 0 and not seen[k]:
+                z[k] = anchor if terms.lost[n, k] else max(z[k], anchor)
+            elif terms.lost[n, k]:
+                length_mm, side = float(tree.length_mm[k]), -1.0 if before else 1.0
+                z[k] = _depth_beside(joints[n, parent], uv[k], length_mm, terms.camera[n], side)
+            elif not seen[k]:
+                z[k] = max(z[k], z[parent])
+                if not known[k]:
                     uv[k] = uv[parent]
-            for near, far in pairs:
-                if far == k and not seen[k]:
-                    z[k] = max(z[k], z[near] + nearer_mm)
-        fx, fy, cx, cy = terms.camera[n]
-        joints[n] = np.stack([(uv[:, 0] - cx) / fx * z, (uv[:, 1] - cy) / fy * z, z], axis=-1)
+            if not seen[k]:
+                for near, far in pairs:
+                    if far == k and placed[near]:
+                        z[k] = max(z[k], z[near] + nearer_mm)
+            placed[k] = True
+            joints[n, k] = unproject(uv[k], z[k], terms.camera[n])
     return joints
+
+
+def _depth_beside(
+    parent_mm: NDArray[np.float64],
+    uv_px: NDArray[np.float64],
+    length_mm: float,
+    camera: NDArray[np.float64],
+    side: float,
+) -> float:
+    """Return the depth at which a ray of sight is a bone's length from a joint, behind it (1) or before it (-1).
+
+    Where the ray passes farther away, the depth at which it is nearest.
+    """
+    ray = unproject(uv_px, 1.0, camera)
+    along, square = float(ray @ parent_mm), float(ray @ ray)
+    inside = along**2 - square * (float(parent_mm @ parent_mm) - length_mm**2)
+    return max((along + side * float(np.sqrt(max(inside, 0.0)))) / square, 1.0)
 
 
 @numba.njit(nogil=True, cache=True)

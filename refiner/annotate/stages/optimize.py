@@ -1,7 +1,7 @@
 """All frames of a sequence at once: likeness to references, smooth motion, clicks, depth, under exact bone lengths.
 
 Oberweger et al. 2016, section 3.4. The published objective has no depth in it, and run to convergence it drifts by 60
-to 340 mm; here the bounds of the depth stay in every frame. `exact_paper` leaves them out.
+to 340 mm; here the bounds of the depth stay in every frame (not so in `refiner.annotate.stages.published`).
 """
 
 from collections.abc import Callable, Mapping
@@ -40,6 +40,7 @@ def optimize(
     weights: Weights | None = None,
     at: NDArray[np.int64] | None = None,
     reach_px: int = REACH_PX,
+    seen_px: Mapping[int, NDArray[np.float64]] | None = None,
     iterations: int = ITERATIONS,
     on_iteration: Callable[[int, float], bool] | None = None,
 ) -> tuple[Solution, Terms]:
@@ -56,6 +57,7 @@ def optimize(
         weights: Of the terms; without them `OPTIMIZE_WEIGHTS` or, without a hand, `PLAIN_WEIGHTS`.
         at: Frames to settle, in order, whole sequences from break to break; else all.
         reach_px: Half the window in which likeness is looked for, around the start.
+        seen_px: (J, 2) where joints of a reference are seen, by frame, where it is not where they project.
         iterations: Steps tried at most.
         on_iteration: See `solve_sequence`.
 
@@ -70,17 +72,19 @@ def optimize(
     size = 2 * reach_px + 1
     windows = np.zeros((len(at), len(offset_mm), size, size), dtype=np.uint16)
     middle = np.full((len(at), len(offset_mm), 2), -1, dtype=np.int64)
-    visible = terms.visible.copy()
+    visible, lost = terms.visible.copy(), terms.lost.copy()
     uv_px = project(start_mm, sequence.camera[:, None])
+    example_px = {int(n): uv_px[n] for n in np.unique(nearest)} | dict(seen_px or {})
 
     def compare(i: int) -> None:
         n, like = int(at[i]), int(nearest[at[i]])
-        images = sequence.image(n), uv_px[n], sequence.image(like), uv_px[like]
+        images = sequence.image(n), uv_px[n], sequence.image(like), example_px[like]
         windows[i], middle[i] = unlike_windows(*images, reach_px)
-        visible[i] = depth_behind(terms, i, start_mm[n]) < offset_mm + weights.eps_mm
+        behind = depth_behind(terms, i, start_mm[n])
+        visible[i], lost[i] = behind < offset_mm + weights.eps_mm, np.isnan(behind)
 
     map_frames(compare, [i for i, clicked in enumerate(labels) if clicked is None])
-    terms = terms._replace(visible=visible, unlike=windows, unlike_uv_px=middle)
+    terms = terms._replace(visible=visible, lost=lost, unlike=windows, unlike_uv_px=middle)
     joints_mm = start_mm[at]
     if anatomy is None:
         starts = to_directions(tree, joints_mm)

@@ -5,7 +5,7 @@ by the flow between the two, and is then solved for likeness to it under the bon
 hold in every frame, too, and where the hand's shape is known it is laid upon what is seen (see `settle`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from refiner.annotate.solver.appearance import unlike_windows, window_values
 from refiner.annotate.solver.chain import Tree, to_directions
-from refiner.annotate.solver.costs import depth_at
 from refiner.annotate.solver.flow import follow
 from refiner.annotate.solver.frames import depth_behind, solve_frames
 from refiner.annotate.solver.sequence import DepthSequence
@@ -66,6 +65,7 @@ def propagate(
     weights: Weights = PROPAGATE_WEIGHTS,
     earlier: tuple[NDArray[np.bool_], NDArray[np.bool_], "Propagated"] | None = None,
     reach_px: int = REACH_PX,
+    seen_px: Mapping[int, NDArray[np.float64]] | None = None,
     on_frames: Callable[[int], object] | None = None,
 ) -> Propagated:
     """Solve all frames that are not references.
@@ -83,6 +83,7 @@ def propagate(
         weights: Of the terms.
         earlier: Frames (N,) that stay as they were before the sweeps, those that stay after them, and what was found.
         reach_px: Half the window in which likeness is looked for, around where the flow leads.
+        seen_px: (J, 2) where joints of a frame are seen, by frame, where it is not where they project.
         on_frames: Is given how many more are solved or swept, now and then.
     """
     frames, joints = len(sequence), len(offset_mm)
@@ -103,16 +104,18 @@ def propagate(
     from_frame[order[0]] = order[1]
     for some in waves(*order, stays):
         sources = from_frame[some]
-        terms, starts, moved, windows, middles = _begin(sequence, some, sources, solved, offset_mm, weights, reach_px)
+        terms, starts, moved, windows, middles = _begin(
+            sequence, some, sources, solved, offset_mm, weights, reach_px, seen_px or {}
+        )
         solution = solve_frames(tree, terms, weights, *to_directions(tree, starts))
         # Each frame stands there twice, for its two starts.
         best = np.arange(len(some)) + len(some) * (solution.cost[len(some) :] < solution.cost[: len(some)])
         solved[some], cost[some], flowed[some] = solution.joints_mm[best], solution.cost[best], moved
         neighbour[some] = sources
         if settler is not None:
-            starts = solved[some], settler.moved(solved, nearest[some], some)
-            for start in starts:
-                settler.settle(some, solved, start)
+            moved = settler.moved(solved, nearest[some], some)
+            for start, origins in ((solved[some], sources), (moved, nearest[some])):
+                settler.settle(some, solved, start, origins)
             cost[some] = settler.cost[some]
         solved[some] = solved[some].astype(np.float32)  # as it is kept: solved from again, it gives the same
         for i, frame in enumerate(some):
@@ -159,6 +162,7 @@ def _begin(
     offset_mm: NDArray[np.float64],
     weights: Weights,
     reach_px: int,
+    seen_px: Mapping[int, NDArray[np.float64]],
 ) -> tuple[Terms, NDArray[np.float64], NDArray[np.float64], NDArray[np.uint16], NDArray[np.int64]]:
     """Give the data of B frames, each twice, and starts (2 B, J, 3): where the flow leads, and the neighbour's joints.
 
@@ -169,19 +173,21 @@ def _begin(
     visible = behind < offset_mm + weights.eps_mm
     image, example = ([sequence.image(int(n)) for n in part] for part in (some, sources))
     example_uv_px = project(solved[sources], sequence.camera[sources][:, None])
+    example_uv_px = np.stack([seen_px.get(int(n), uv_px) for n, uv_px in zip(sources, example_uv_px, strict=True)])
     uv_px = np.stack(map_frames(follow, example, image, example_uv_px))
     moved = solved[sources] + (sequence.centre_mm[some] - sequence.centre_mm[sources])[:, None]
-    over = np.array([
-        [depth_at(surface, terms.surface_unit_mm, u, v)[0] for u, v in places]
-        for surface, places in zip(terms.surface, uv_px, strict=True)
-    ])  # fmt: skip
-    z = np.where(visible & (over > 0), over + behind, moved[..., 2])
+    carried = np.stack([unproject(uv_px[i], moved[i, :, 2], terms.camera[i]) for i in range(len(some))])
+    over = moved[..., 2] - np.stack([depth_behind(terms, i, joints) for i, joints in enumerate(carried)])
+    lost = np.isnan(behind) & np.isnan(over)  # a finger without readings has none in the next frame either
+    z = np.where(visible & np.isfinite(over), over + behind, moved[..., 2])
     flowed = np.stack([unproject(uv_px[i], z[i], terms.camera[i]) for i in range(len(some))])
     found = map_frames(unlike_windows, image, uv_px, example, example_uv_px, [reach_px] * len(some))
     windows, middles = (np.stack(part) for part in zip(*found, strict=True))
     # A finger seen from one side is as deep there in the next frame.
     own = np.where(visible, np.clip(behind, 0.3 * offset_mm, None), offset_mm)
-    terms = terms._replace(visible=visible, offset_mm=own, unlike=windows, unlike_uv_px=middles, anchor_mm=flowed)
+    terms = terms._replace(
+        lost=lost, visible=visible, offset_mm=own, unlike=windows, unlike_uv_px=middles, anchor_mm=flowed
+    )
     return twice(terms), np.concatenate([flowed, moved]), flowed, windows, middles
 
 

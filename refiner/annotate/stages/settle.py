@@ -18,7 +18,7 @@ from refiner.annotate.solver.chain import Tree, to_directions
 from refiner.annotate.solver.frames import depth_behind, solve_frames
 from refiner.annotate.solver.sequence import DepthSequence
 from refiner.annotate.solver.surface import POINTS, seen_points, terms_of
-from refiner.annotate.solver.terms import Weights
+from refiner.annotate.solver.terms import Terms, Weights
 from refiner.threads import map_frames
 
 SETTLE_WEIGHTS = Weights(anchor_mm=3.0, points_mm=3.0)
@@ -40,15 +40,23 @@ class Settler:
         self._offset_mm, self._weights = offset_mm, weights
         self.cost = np.full(len(sequence), np.inf)
 
-    def settle(self, frames: NDArray[np.int64], joints_mm: NDArray[np.float64], start_mm: NDArray[np.float64]) -> None:
+    def settle(
+        self,
+        frames: NDArray[np.int64],
+        joints_mm: NDArray[np.float64],
+        start_mm: NDArray[np.float64],
+        sources: NDArray[np.int64],
+    ) -> None:
         """Lay the hand upon some frames, and keep what is cheaper than before: their rows and costs are overwritten.
 
         Args:
             frames: (B,) which.
             joints_mm: (N, J, 3) of all frames.
             start_mm: (B, J, 3) where to start.
+            sources: (B,) the frames whose joints these starts are: what has no readings in both is not drawn to any.
         """
-        found, cost = self._lay(frames, start_mm)
+        terms = self._terms(frames)
+        found, cost = self._lay(frames, start_mm, self._lost(terms, start_mm, joints_mm, sources))
         cheaper = cost < self.cost[frames]
         joints_mm[frames[cheaper]], self.cost[frames[cheaper]] = found[cheaper], cost[cheaper]
 
@@ -56,7 +64,7 @@ class Settler:
         self, frames: NDArray[np.int64], clicks: Sequence[FrameLabels], start_mm: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lay the hand upon frames that a person labelled; joints (B, J, 3) and costs (B,), clicks among them."""
-        return self._lay(frames, start_mm, clicks)
+        return self._lay(frames, start_mm, self._terms(frames, clicks))
 
     def sweep(
         self,
@@ -73,7 +81,7 @@ class Settler:
         """
         for step in (-1, 1):
             for frames in steps_from(fixed, self._sequence.linked, step):
-                self.settle(frames, joints_mm, self.moved(joints_mm, frames + step, frames))
+                self.settle(frames, joints_mm, self.moved(joints_mm, frames + step, frames), frames + step)
                 if on_frames is not None:
                     on_frames(len(frames))
 
@@ -84,14 +92,27 @@ class Settler:
         centre_mm = self._sequence.centre_mm
         return joints_mm[sources] + (centre_mm[frames] - centre_mm[sources])[:, None]
 
+    def _terms(self, frames: NDArray[np.int64], clicks: Sequence[FrameLabels] | None = None) -> Terms:
+        of = self._sequence
+        return terms_of(of.depth[frames], of.depth_unit_mm, of.camera[frames], self._offset_mm, clicks)
+
+    def _lost(
+        self, terms: Terms, start_mm: NDArray[np.float64], joints_mm: NDArray[np.float64], sources: NDArray[np.int64]
+    ) -> Terms:
+        """Call joints lost that have no reading near at the start, nor had any in the frame that it comes from."""
+        lost = np.stack([np.isnan(depth_behind(terms, i, joints)) for i, joints in enumerate(start_mm)])
+        some = np.flatnonzero(lost.any(axis=1))
+        if len(some):
+            there = self._terms(sources[some])
+            lost[some] &= np.stack(
+                [np.isnan(depth_behind(there, i, joints_mm[n])) for i, n in enumerate(sources[some])]
+            )
+        return terms._replace(lost=lost)
+
     def _lay(
-        self,
-        frames: NDArray[np.int64],
-        joints_mm: NDArray[np.float64],
-        clicks: Sequence[FrameLabels] | None = None,
+        self, frames: NDArray[np.int64], joints_mm: NDArray[np.float64], terms: Terms
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         of, cost = self._sequence, np.full(len(frames), np.inf)
-        terms = terms_of(of.depth[frames], of.depth_unit_mm, of.camera[frames], self._offset_mm, clicks)
         terms = with_room(terms, POINTS)
         points_mm = [seen_points(of.depth[n], of.depth_unit_mm, of.camera[n]) for n in frames]
         for _ in range(_ROUNDS):

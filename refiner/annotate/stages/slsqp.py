@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from refiner.annotate.solver.chain import Tree, to_directions, to_joints
-from refiner.annotate.solver.costs import depth_at
-from refiner.annotate.solver.frames import Solution
+from refiner.annotate.solver.frames import Solution, depth_behind
 from refiner.annotate.solver.terms import Terms
 from refiner.annotate.stages.lift import start_joints
 from refiner.geometry.camera import project, unproject
@@ -22,7 +21,8 @@ _UNIT_MM = 130.0
 _CLICK_WEIGHT = 10.0
 _LENGTH_WEIGHTS = (1e1, 1e2, 1e3, 1e4, 1e5)
 _LEAST_Z_MM, _BLIND_Z_MM, _BACK_MM = 1.0, 500.0, 150.0
-"""Hidden joints lie at most `_BACK_MM` behind the farthest reading, since terms carry no cube."""
+"""Hidden joints lie at most `_BACK_MM` behind the farthest reading, and where D is unknown as much before the nearest,
+since terms carry no cube."""
 
 _SLACK = 1e-3
 """Pairs that lack less than this (0.13 mm) count as kept when two solutions are compared."""
@@ -30,12 +30,15 @@ _SLACK = 1e-3
 _Objective = Callable[[NDArray[np.float64], float], tuple[float, NDArray[np.float64]]]
 
 
-def _objective_of(tree: Tree, terms: Terms, n: int, mean_mm: NDArray[np.float64]) -> _Objective:
+def _objective_of(
+    tree: Tree, terms: Terms, n: int, mean_mm: NDArray[np.float64], hidden_weight: float = 1.0
+) -> _Objective:
     """Give the function of unknowns (3 J,) and the lengths' weight that gives frame n's objective and gradient."""
     clicked, camera, half_px = np.flatnonzero(terms.click[n]), terms.camera[n], terms.surface.shape[2] / 2
     child = tree.order[1:]
     parent, square = tree.parents[child], (tree.length_mm[child] / _UNIT_MM) ** 2
-    click_weight = _CLICK_WEIGHT / max(len(clicked), 1)
+    click_weight = np.where(terms.click[n, clicked] == 2, 1.0, hidden_weight)[:, None]
+    click_weight *= _CLICK_WEIGHT / max(len(clicked), 1)
 
     def objective(x: NDArray[np.float64], length_weight: float) -> tuple[float, NDArray[np.float64]]:
         at = x.reshape(-1, 3)
@@ -49,7 +52,7 @@ def _objective_of(tree: Tree, terms: Terms, n: int, mean_mm: NDArray[np.float64]
         pull = 4 * bone_weight * excess[:, None] * bone
         gradient[child] += pull
         np.subtract.at(gradient, parent, pull)
-        return float(click_weight * (off**2).sum() + bone_weight * (excess**2).sum()), gradient.ravel()
+        return float((click_weight * off**2).sum() + bone_weight * (excess**2).sum()), gradient.ravel()
 
     return objective
 
@@ -63,18 +66,21 @@ def _order_of(pairs: NDArray[np.int64], count: int) -> NDArray[np.float64]:
 
 
 def _depth_bounds(
-    terms: Terms, n: int, uv_px: NDArray[np.float64], pairs: NDArray[np.int64], eps_mm: float, nearer_mm: float
+    terms: Terms, n: int, joints_mm: NDArray[np.float64], pairs: NDArray[np.int64], eps_mm: float, nearer_mm: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give least and greatest z (J,) of joints at pixels (J, 2)."""
+    """Return least and greatest z (J,) of joints that start at (J, 3): those of all readings where D is unknown."""
     if not terms.surface[n].any():
-        return np.full(len(uv_px), _LEAST_Z_MM), np.full(len(uv_px), np.inf)
-    over = np.array([depth_at(terms.surface[n], terms.surface_unit_mm, u, v)[0] for u, v in uv_px])
-    low = np.maximum(over + terms.offset_mm[n], _LEAST_Z_MM)
+        return np.full(len(joints_mm), _LEAST_Z_MM), np.full(len(joints_mm), np.inf)
+    behind = depth_behind(terms, n, joints_mm)
+    unknown = np.isnan(behind)
+    front = terms.surface[n].min() * terms.surface_unit_mm - _BACK_MM
+    back = terms.surface[n].max() * terms.surface_unit_mm + _BACK_MM
+    low = np.where(unknown, front, joints_mm[:, 2] - behind + terms.offset_mm[n])
+    low = np.maximum(low, _LEAST_Z_MM)
     high, needed = low + eps_mm, low.copy()
     for _ in range(len(low)):  # no chain of pairs has more links
         np.maximum.at(needed, pairs[:, 1], needed[pairs[:, 0]] + nearer_mm)
-    free = ~(terms.visible[n] & (terms.click[n] > 0)) | (needed > high)
-    back = terms.surface[n].max() * terms.surface_unit_mm + _BACK_MM
+    free = ~(terms.visible[n] & (terms.click[n] > 0)) | unknown | (needed > high)
     high[free] = np.maximum(back, needed[free] + eps_mm)
     return low, high
 
@@ -107,7 +113,9 @@ def _solve(
     return x, iterations
 
 
-def lift_slsqp(tree: Tree, terms: Terms, eps_mm: float = 15.0, nearer_mm: float = 10.0) -> Solution:
+def lift_slsqp(
+    tree: Tree, terms: Terms, eps_mm: float = 15.0, nearer_mm: float = 10.0, hidden_weight: float = 1.0
+) -> Solution:
     """Find the joints of labelled frames, each by itself, by the published method.
 
     SLSQP's bad luck is no error: a round that ends worse than it began (pairs that lack more, else a higher objective,
@@ -121,6 +129,8 @@ def lift_slsqp(tree: Tree, terms: Terms, eps_mm: float = 15.0, nearer_mm: float 
         terms: The frames' data: clicks, surface, visibility, offsets and pairs.
         eps_mm: How far behind surface and offset visible joints lie at most.
         nearer_mm: Least difference of depth of a pair.
+        hidden_weight: What a click on a hidden joint counts beside one on a visible joint: 1 in the authors' code, 0 in
+            eq. 4.
 
     Returns:
         Joints of exact lengths, along the directions that SLSQP found; `cost` is the objective in the last round.
@@ -137,11 +147,11 @@ def lift_slsqp(tree: Tree, terms: Terms, eps_mm: float = 15.0, nearer_mm: float 
                 joints[k] = joints[tree.parents[k]] + np.array([0.0, 0.0, tree.length_mm[k]])
         pairs = terms.pairs[terms.pair_start[n] : terms.pair_start[n + 1]]
         bounds = np.full((*joints.shape, 2), [-np.inf, np.inf])
-        bounds[:, 2] = np.stack(_depth_bounds(terms, n, uv_px, pairs, eps_mm, nearer_mm), axis=-1)
+        bounds[:, 2] = np.stack(_depth_bounds(terms, n, joints, pairs, eps_mm, nearer_mm), axis=-1)
         # Along the ray of sight, so that clicks are still met.
         joints *= (np.clip(joints[:, 2], *bounds[:, 2].T) / joints[:, 2])[:, None]
         mean = joints.mean(axis=0)
-        objective = _objective_of(tree, terms, n, mean)
+        objective = _objective_of(tree, terms, n, mean, hidden_weight)
         bounds = ((bounds - mean[:, None]) / _UNIT_MM).reshape(-1, 2)
         x, order = ((joints - mean) / _UNIT_MM).ravel(), _order_of(pairs, len(joints))
         x, tried = _solve(objective, order, nearer_mm / _UNIT_MM, bounds, x)

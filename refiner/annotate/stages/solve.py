@@ -24,6 +24,7 @@ from refiner.annotate.sessions.session import Session
 from refiner.annotate.solver.anatomy import Anatomy
 from refiner.annotate.solver.surface import terms_of
 from refiner.annotate.solver.terms import Weights
+from refiner.annotate.stages import published
 from refiner.annotate.stages.case import LEAST_HANDS, Case, OnProgress, Options
 from refiner.annotate.stages.changes import lift_keys, optimize_keys, propagate_keys, sweep_keys
 from refiner.annotate.stages.conflicts import conflicts_of
@@ -34,6 +35,7 @@ from refiner.annotate.stages.propagate import PROPAGATE_WEIGHTS, Propagated, pro
 from refiner.annotate.stages.settle import Settler
 from refiner.annotate.stages.slsqp import lift_slsqp
 from refiner.errors import UsageError
+from refiner.geometry.camera import project
 
 Numbers = dict[str, NDArray[Any]]
 
@@ -86,7 +88,13 @@ def _lift(case: Case) -> StageResult:
         joints_mm[stays], cost[stays] = earlier.joints_mm[stays], earlier.numbers["cost"][stays]
     clicks = [case.labels[int(n)] for n in anew]
     terms = terms_of(sequence.depth[anew], sequence.depth_unit_mm, sequence.camera[anew], case.offset_mm, clicks)
-    solution = lift_slsqp(case.tree, terms) if case.options.solver == "slsqp" else lift(case.tree, terms, LIFT_WEIGHTS)
+    weights, exact = LIFT_WEIGHTS, case.options.exact_paper
+    if exact:
+        terms, weights = published.lift_terms(case.tree, terms), published.LIFT_WEIGHTS
+    if case.options.solver == "slsqp":
+        solution = lift_slsqp(case.tree, terms, published.EPS_MM, weights.nearer_mm, 0.0 if exact else 1.0)
+    else:
+        solution = lift(case.tree, terms, weights)
     joints_mm[anew], cost[anew] = solution.joints_mm, solution.cost
     if anatomy is None and case.knows_hand and len(at) >= LEAST_HANDS:
         anatomy = Anatomy.of_joints(joints_mm[at])
@@ -100,7 +108,7 @@ def _lift(case: Case) -> StageResult:
     found.info["conflicts"] = [
         conflict
         for frame, one in sorted(case.labels.items())
-        for conflict in conflicts_of(one, joints_mm[frame], camera[frame], names, LIFT_WEIGHTS)
+        for conflict in conflicts_of(one, joints_mm[frame], camera[frame], names, weights)
     ]
     if anatomy is not None:
         known = {"side": anatomy.side, "shape": anatomy.shape.tolist(), "residual_mm": anatomy.residual_mm}
@@ -120,9 +128,9 @@ def _propagate(case: Case) -> StageResult:
     swept = sweep_keys(keys, labelled, case.sequence.starts)
     stays, result = case.earlier("propagate", keys, "unswept_key")
     rests, _ = case.earlier("propagate", swept)
-    weights = PROPAGATE_WEIGHTS
+    weights, seen_px = PROPAGATE_WEIGHTS, None
     if case.options.exact_paper:
-        weights = weights._replace(depth_mm=0.0, pull_mm=0.0, outside_px=0.0, anchor_mm=0.0)
+        weights, seen_px = published.PROPAGATE_WEIGHTS, _seen_px(case, lifted.joints_mm)
     anew, done = int((~stays & ~labelled).sum()), [0]
     steps = anew + (0 if settler is None else 2 * int((~rests & ~labelled).sum()))
 
@@ -132,7 +140,7 @@ def _propagate(case: Case) -> StageResult:
 
     found = propagate(
         case.tree, case.sequence, at, lifted.joints_mm[at].astype(np.float64), order, nearest, case.offset_mm, settler,
-        weights, None if result is None else (stays, rests, _propagated(result)), on_frames=on_frames,
+        weights, None if result is None else (stays, rests, _propagated(result)), seen_px=seen_px, on_frames=on_frames,
     )  # fmt: skip
     case.on_progress("propagate", steps, steps)
     numbers: Numbers = {"cost": found.cost, "key": swept, "unlike": found.unlike, "neighbour": found.neighbour}
@@ -154,8 +162,10 @@ def _optimize(case: Case) -> StageResult:
     stays, result = case.earlier("optimize", keys)
     anatomy, start_mm = case.known_hand(lifted), before.joints_mm.astype(np.float64)
     weights: Weights = PLAIN_WEIGHTS if anatomy is None else OPTIMIZE_WEIGHTS
+    seen_px = None
     if case.options.exact_paper:
-        weights = weights._replace(depth_mm=0.0, pull_mm=0.0, outside_px=0.0, smooth_knee=np.inf)
+        weights = published.optimize_weights(float(np.median(sequence.cube_mm)), sequence.depth.shape[2])
+        seen_px = _seen_px(case, lifted.joints_mm)
     at, joints_mm, numbers = np.flatnonzero(~stays), start_mm.copy(), dict[str, NDArray[Any]]()
     if result is not None:
         joints_mm[stays] = result.joints_mm[stays]
@@ -172,7 +182,7 @@ def _optimize(case: Case) -> StageResult:
 
         solution, terms = optimize(
             case.tree, sequence, start_mm, case.labels, nearest, case.offset_mm, anatomy, weights, at,
-            on_iteration=on_iteration,
+            seen_px=seen_px, on_iteration=on_iteration,
         )  # fmt: skip
         case.on_progress("optimize", steps, steps)
         iterations, joints_mm[at] = solution.iterations, solution.joints_mm
@@ -182,6 +192,12 @@ def _optimize(case: Case) -> StageResult:
     found = _result("optimize", joints_mm, {**numbers, "key": keys}, len(at))
     found.info["iterations"] = iterations
     return found
+
+
+def _seen_px(case: Case, joints_mm: NDArray[np.float32]) -> dict[int, NDArray[np.float64]]:
+    """Return where the joints of labelled frames are seen, by frame: at their clicks."""
+    camera = case.sequence.camera
+    return {n: published.clicked_px(one, project(joints_mm[n], camera[n])) for n, one in case.labels.items()}
 
 
 def _empty(case: Case) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -5,7 +5,7 @@ import pytest
 from solver_cases import CAMERA, ONE_BONE, clicked, flat
 
 from refiner.annotate.solver.chain import to_directions, tree_of
-from refiner.annotate.solver.frames import solve_frames
+from refiner.annotate.solver.frames import depth_behind, solve_frames
 from refiner.annotate.solver.surface import terms_of
 from refiner.annotate.solver.terms import Weights
 from refiner.geometry.camera import project, unproject
@@ -39,6 +39,32 @@ def test_a_frame_without_any_reading_is_solved_from_its_clicks():
     solution = solve_frames(tree, terms, Weights(), *to_directions(tree, start))
     assert np.isfinite(solution.joints_mm).all()
     np.testing.assert_allclose(project(solution.joints_mm[0], CAMERA), uv_px, atol=0.05)
+
+
+def hole_before_a_wall(joints_mm, flag=2, radius_px=10):
+    """One bone of 50 mm, its second joint in a hole of a wall at 500 mm; both clicked, the second nearer."""
+    depth, camera = flat()
+    label = clicked(project(joints_mm, CAMERA), nearer=((1, 0),))
+    label.flag[1] = flag
+    rows, columns = np.mgrid[:64, :64]
+    depth[0, np.hypot(columns - label.uv_px[1, 0], rows - label.uv_px[1, 1]) < radius_px] = 0
+    return tree_of(ONE_BONE, [np.nan, 50.0]), terms_of(depth, 1.0, camera, np.zeros(2), [label])
+
+
+@pytest.mark.parametrize("flag", [1, 2])
+def test_a_joint_in_a_hole_has_no_depth_but_its_bone_and_its_click(flag):
+    """a lies on the wall; b, 30 mm aside, is 40 mm nearer, since its bone has 50: nothing else is asked of it.
+
+    The nearest readings are 10 px away, four times the thickness of a joint. Were they D, b would have to lie at 500 mm
+    at least; were the hole no hand, b would be drawn out of it.
+    """
+    joints = np.array([[0, 0, 500.0], [30, 0, 460]])
+    tree, terms = hole_before_a_wall(joints, flag)
+    start = np.array([[[1.0, -2.0, 495.0], [25.0, 3.0, 470.0]]])
+    solution = solve_frames(tree, terms, Weights(), *to_directions(tree, start), tolerance=1e-12)
+    np.testing.assert_allclose(solution.joints_mm[0], joints, atol=1e-3)
+    assert solution.cost[0] == pytest.approx(0, abs=1e-6)
+    assert np.isnan(depth_behind(terms, 0, joints)).tolist() == [False, True]
 
 
 def test_unproject_is_the_inverse_the_cases_rest_on():

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from solver_cases import CAMERA, clicked
 
-from refiner.annotate.solver.costs import depth_at
+from refiner.annotate.solver.costs import depth_at, known_depth
 from refiner.annotate.solver.surface import fill_gaps, seen_points, terms_of
 
 
@@ -43,6 +44,32 @@ def test_depth_between_pixels_by_hand():
     assert along_u == pytest.approx(2.5)
     assert along_v == pytest.approx(5.0)
     assert depth_at(np.array([[100, 200], [100, 200]], np.uint16), 1.0, 0.5, 0.5) == (150.0, 0.0, 0.0)
+
+
+def test_a_click_is_lost_where_no_reading_is_as_near_as_its_joint_is_thick():
+    """A wall at 490 mm up to column 29, f = 250 px, joints 10 mm below it: 10 mm at 500 mm are 5 px.
+
+    So a visible click in column 33, 4 px from the wall, has its reading there, and one in column 35 has none. What
+    hides a joint is a fingertip's 5 mm off at most, 2.5 px: a hidden click is lost in column 33, and not in column 31.
+    """
+    depth = np.zeros((1, 64, 64), np.uint16)
+    depth[0, :, :30] = 490
+    u = np.array([20.0, 33.0, 35.0, 33.0, 31.0, 35.0])
+    label = clicked(np.stack([u, np.full(6, 30.0)], axis=-1))
+    label.flag[:] = [2, 2, 2, 1, 1, 0]
+    terms = terms_of(depth, 1.0, CAMERA[None], np.full(6, 10.0), [label])
+    assert terms.lost.tolist() == [[False, False, True, True, False, False]]
+
+
+def test_depth_is_unknown_farther_from_readings_than_the_joint_is_thick():
+    """As above; a joint of 2 mm counts as thick as a fingertip, 5 mm, which are 2.5 px at 500 mm and 5 px at 250 mm."""
+    depth = np.zeros((1, 64, 64), np.uint16)
+    depth[0, :, :30] = 490
+    terms = terms_of(depth, 1.0, CAMERA[None], np.array([10.0, 2.0]))
+    assert [known_depth(terms, 0, 0, u, 30.0, 500.0)[0] for u in (20.0, 33.9, 34.1)] == [490, 490, 0]
+    assert [known_depth(terms, 0, 1, u, 30.0, 500.0)[0] for u in (31.4, 31.6)] == [490, 0]
+    assert [known_depth(terms, 0, 1, u, 30.0, 250.0)[0] for u in (33.9, 34.1)] == [490, 0]
+    assert known_depth(terms._replace(lost=np.ones((1, 2), bool)), 0, 0, 20.0, 30.0, 500.0)[0] == 0
 
 
 def test_points_are_unprojected_readings_spread_evenly():

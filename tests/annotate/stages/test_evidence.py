@@ -28,6 +28,12 @@ def test_depth_that_is_out_of_range():
     np.testing.assert_allclose(depth_violation(terms, WEIGHTS, 0, joints), [4, 0, 0, 5, 0])
 
 
+def test_depth_that_is_unknown_is_not_out_of_range():
+    terms = wall(joints=2)._replace(visible=np.ones((1, 2), bool), lost=np.array([[True, False]]))
+    joints = np.array([[0, 0, 400.0], [0, 0, 400]])
+    np.testing.assert_allclose(depth_violation(terms, WEIGHTS, 0, joints), [0, 104])  # 400 mm instead of 504
+
+
 def test_jumps_are_from_the_middle_of_both_neighbours():
     joints = np.zeros((5, 1, 3))
     joints[:, 0, 0] = [0, 10, 0, 0, 0]

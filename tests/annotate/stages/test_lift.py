@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from shipped_sequence import clicks, error_mm, offsets, shipped
+from solver_cases import CAMERA, ONE_BONE, clicked, flat
 
 from refiner.annotate.solver.chain import tree_of
 from refiner.annotate.solver.surface import terms_of
 from refiner.annotate.solver.terms import Weights
 from refiner.annotate.stages.lift import lift, start_joints
-from refiner.hand.skeleton import HAND21
+from refiner.geometry.camera import project
+from refiner.hand.skeleton import HAND21, Skeleton
 
 FRAMES = range(0, 24, 3)
 
@@ -71,3 +73,30 @@ def test_a_start_is_finite_for_joints_nobody_clicked(case):
     terms = terms_of(sequence.depth[:1], sequence.depth_unit_mm, sequence.camera[:1], offsets(), [label])
     assert np.isfinite(start_joints(tree, terms, 10.0)).all()
     assert np.isfinite(lift(tree, terms).joints_mm).all()
+
+
+@pytest.mark.parametrize(("nearer", "depth_mm"), [((), 540), (((0, 1),), 540), (((1, 0),), 460)])
+def test_a_joint_in_a_hole_starts_a_bone_from_its_parent(nearer, depth_mm):
+    """a is 500 mm away; the rays of b's clicks are 50 mm from it at 460 or 540 mm: 3, 4, 5."""
+    joints = np.array([[0, 0, 500], [30, 0, depth_mm]])
+    label = clicked(project(joints, CAMERA), nearer=nearer)
+    depth, camera = flat()
+    terms = terms_of(depth, 1.0, camera, np.zeros(2), [label])
+    terms.lost[0, 1] = True
+    tree = tree_of(ONE_BONE, [np.nan, 50.0])
+    np.testing.assert_allclose(start_joints(tree, terms, 10.0)[0], joints, atol=1e-9)
+
+
+def test_a_joint_in_a_hole_is_tried_before_and_behind_its_parent():
+    """As above; nobody says which is nearer, but the tip, seen on the wall 30 mm from b's place before it, does."""
+    three = Skeleton("three", ("a", "b", "c"), (-1, 0, 1))
+    joints = np.array([[0, 0, 500], [30, 0, 460], [50, 0, 500]])
+    depth, camera = flat()
+    label = clicked(project(joints, CAMERA))
+    rows, columns = np.mgrid[:64, :64]
+    depth[0, (np.hypot(columns - label.uv_px[1, 0], rows - label.uv_px[1, 1]) < 8)] = 0
+    tree = tree_of(three, [np.nan, 50.0, np.hypot(20, 40)])
+    terms = terms_of(depth, 1.0, camera, np.zeros(3), [label])
+    assert terms.lost.tolist() == [[False, True, False]]
+    assert start_joints(tree, terms, 10.0)[0, 1, 2] > 500
+    np.testing.assert_allclose(lift(tree, terms).joints_mm[0], joints, atol=1.0)

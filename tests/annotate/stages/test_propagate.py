@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from shipped_sequence import clicks, error_mm, offsets, shipped
+from solver_cases import ONE_BONE, flat
 
 from refiner.annotate.references.descriptors import hog
 from refiner.annotate.references.distances import CosineDistances
 from refiner.annotate.references.nearest import nearest_references, propagation_order
 from refiner.annotate.solver.anatomy import Anatomy, with_room
 from refiner.annotate.solver.chain import tree_of
+from refiner.annotate.solver.sequence import DepthSequence
 from refiner.annotate.solver.surface import seen_points, terms_of
 from refiner.annotate.solver.terms import Weights
 from refiner.annotate.stages.optimize import optimize
@@ -83,7 +85,7 @@ def test_a_settled_frame_comes_back_from_a_wrong_start(case):
     settler = Settler(tree, sequence, anatomy, offsets())
     start = joints[5] + np.random.default_rng(0).normal(0, 4, (21, 3)) + np.array([5, -4, 6])
     found = joints.copy()
-    settler.settle(np.array([5]), found, start[None])
+    settler.settle(np.array([5]), found, start[None], np.array([5]))
     assert error_mm(found[5], joints[5]) < 0.6 * error_mm(start, joints[5])
     np.testing.assert_array_equal(np.delete(found, 5, axis=0), np.delete(joints, 5, axis=0))
     assert np.isfinite(settler.cost[5])
@@ -95,16 +97,32 @@ def test_a_dearer_solution_is_not_taken(case):
     settler = Settler(tree, sequence, anatomy, offsets())
     settler.cost[5] = 0.0
     found = joints.copy()
-    settler.settle(np.array([5]), found, joints[5][None] + 8.0)
+    settler.settle(np.array([5]), found, joints[5][None] + 8.0, np.array([5]))
     np.testing.assert_array_equal(found, joints)
     assert settler.cost[5] == 0.0
+
+
+def test_a_joint_is_lost_where_it_has_no_reading_and_had_none_in_the_frame_it_comes_from(case):
+    """Walls at 500 mm, f = 250 px; the last two have a hole round column 32, 20 px wide.
+
+    a lies in the middle of the hole, 10 px from any reading where its size is 2.5 px, and b aside on the wall. Where a
+    comes from a frame in which it had a reading, it may only have been put there wrongly.
+    """
+    depth, camera = flat(3)
+    depth[1:, :, 22:42] = 0
+    sequence = DepthSequence(depth, 1.0, camera, np.tile([0, 0, 500.0], (3, 1)), np.full(3, 260.0), np.arange(3) == 0)
+    joints = np.tile([[0.0, 0, 500], [-50, 0, 500]], (3, 1, 1))
+    settler = Settler(tree_of(ONE_BONE, [np.nan, 50.0]), sequence, case[6], np.zeros(2))
+    terms = settler._terms(np.array([2, 2]))
+    lost = settler._lost(terms, joints[:2], joints, np.array([0, 1])).lost
+    assert lost.tolist() == [[False, False], [True, False]]
 
 
 def test_a_sweep_mends_a_frame_between_two_good_ones(case):
     sequence, joints, _, tree, _, _, anatomy = case
     settler = Settler(tree, sequence, anatomy, offsets())
     found, everywhere, counts = joints.copy(), np.arange(len(joints)), []
-    settler.settle(everywhere, found, joints)
+    settler.settle(everywhere, found, joints, everywhere)
     good = found.copy()
     found[5] += np.array([0, 25, 0])  # a finger's width and more to the side
     settler.cost[5] = 1e9

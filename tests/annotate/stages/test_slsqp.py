@@ -32,10 +32,13 @@ def solved(case):
     return lift_slsqp(*case[:2])
 
 
-def before_a_wall(joints_mm, flags, offset_mm=0.0, nearer=(), length_mm=50.0):
-    """One bone clicked exactly where its joints are seen, and a wall at 500 mm."""
+def before_a_wall(joints_mm, flags, offset_mm=0.0, nearer=(), length_mm=50.0, holes_px=0):
+    """One bone clicked exactly where its joints are seen, and a wall at 500 mm, with a hole round the second joint."""
     label = SimpleNamespace(uv_px=project(joints_mm, CAMERA), flag=np.array(flags, np.int8), nearer=nearer)
     wall = np.full((1, 64, 64), 5000, np.uint16)
+    rows, columns = np.mgrid[:64, :64]
+    u, v = label.uv_px[1]
+    wall[0, np.hypot(columns - u, rows - v) < holes_px] = 0
     terms = terms_of(wall, 0.1, CAMERA[None], np.full(2, offset_mm), [label])
     return tree_of(ONE_BONE, [0, length_mm]), terms
 
@@ -104,13 +107,29 @@ def test_a_bone_along_the_wall_comes_out_at_the_only_depth_where_it_is_as_long_a
 )
 def test_depth_is_bounded_by_surface_offset_and_eps_or_the_back_150_mm_behind(flags, nearer, greatest):
     _, terms = before_a_wall([[0, 0, 500], [20, 0, 500]], flags, 7.0, nearer)
-    low, high = slsqp._depth_bounds(terms, 0, terms.click_uv_px[0], terms.pairs, 15.0, 10.0)
+    low, high = slsqp._depth_bounds(terms, 0, np.array([[0, 0, 500], [20, 0, 500]]), terms.pairs, 15.0, 10.0)
     np.testing.assert_allclose(low, [507, 507])
     if None in greatest:  # pairs that contradict each other have no bound that is right, but end
         assert (high >= 650).all()
         assert np.isfinite(high).all()
     else:
         np.testing.assert_allclose(high, greatest)
+
+
+def test_where_the_reading_is_lost_depth_is_bounded_150_mm_before_and_behind_what_is_left():
+    _, terms = before_a_wall([[0, 0, 500], [20, 0, 500]], (2, 2), 7.0)
+    terms.lost[0, 1] = True
+    low, high = slsqp._depth_bounds(terms, 0, np.array([[0, 0, 500], [20, 0, 500]]), terms.pairs, 15.0, 10.0)
+    np.testing.assert_allclose(low, [507, 350])
+    np.testing.assert_allclose(high, [522, 650])
+
+
+def test_a_joint_in_a_hole_stands_out_as_its_bone_and_pair_say():
+    # 3, 4, 5: b is 30 mm aside of a and 40 mm nearer. The nearest readings, 10 px away, would keep it behind 500 mm.
+    joints = np.array([[0, 0, 500], [30, 0, 460]])
+    tree, terms = before_a_wall(joints, [2, 2], nearer=((1, 0),), holes_px=10)
+    assert terms.lost.tolist() == [[False, True]]
+    np.testing.assert_allclose(lift_slsqp(tree, terms, eps_mm=0.01).joints_mm[0], joints, atol=0.5)
 
 
 def test_a_hidden_joint_goes_behind_the_surface_and_not_before_it():
