@@ -20,7 +20,8 @@ class Weights(NamedTuple):
         occluded_click_px: Of one on a joint that is guessed behind something.
         depth_mm: Deviation of the bounds of the depth of all joints and of visible ones.
         occluded_mm: Of the bound of joints that a person calls hidden.
-        hidden_mm: How far behind D + offset these lie at least.
+        hidden_mm: How far behind D + offset these lie at least; 0 is the paper's z > D. More costs much where the flag
+            is wrong, and gains nothing where it is right (`experiments/annotation_flags.py`).
         eps_mm: The paper's eps, depth of the range behind the surface in which visible joints lie.
         pull_mm: Deviation of the pull of visible joints to D + offset.
         nearer_mm: Least difference of depth that "nearer" means; the paper's code has 10.
@@ -39,8 +40,8 @@ class Weights(NamedTuple):
     visible_click_px: float = 1.0
     occluded_click_px: float = 1.5
     depth_mm: float = 2.0
-    occluded_mm: float = 5.0
-    hidden_mm: float = 15.0
+    occluded_mm: float = 2.0
+    hidden_mm: float = 0.0
     eps_mm: float = 15.0
     pull_mm: float = 4.0
     nearer_mm: float = 10.0

@@ -5,6 +5,7 @@ import pytest
 from solver_cases import CAMERA, ONE_BONE, clicked, flat
 
 from refiner.annotate.solver.chain import to_directions, tree_of
+from refiner.annotate.solver.costs import joint_cost
 from refiner.annotate.solver.frames import depth_behind, solve_frames
 from refiner.annotate.solver.surface import terms_of
 from refiner.annotate.solver.terms import Weights
@@ -65,6 +66,20 @@ def test_a_joint_in_a_hole_has_no_depth_but_its_bone_and_its_click(flag):
     np.testing.assert_allclose(solution.joints_mm[0], joints, atol=1e-3)
     assert solution.cost[0] == pytest.approx(0, abs=1e-6)
     assert np.isnan(depth_behind(terms, 0, joints)).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(("z", "cost"), [(508, 0), (507, 0.25), (504, 3), (503, 4.25)])
+def test_a_hidden_joint_lies_behind_the_surface_and_its_own_offset(z, cost):
+    """The paper's z > D, with an offset of 8 mm: D + offset is 508 mm. 15 mm more was asked before.
+
+    1 mm before it costs (1 / 2)^2, 4 mm (deviation 2 mm, straight from one on) 2 * 4 / 2 - 1 = 3, 5 mm 4; from half the
+    offset on, 504 mm, where no joint lies, a millimetre costs (1 / 2)^2 more.
+    """
+    depth, camera = flat()
+    label = clicked([[31.5, 31.5], [31.5, 31.5]], flag=1)
+    terms = terms_of(depth, 1.0, camera, np.full(2, 8.0), [label])
+    point = np.array([0.0, 0, z])
+    assert joint_cost(terms, Weights(), 0, 0, point, np.zeros(3), np.zeros((3, 3))) == pytest.approx(cost)
 
 
 def test_unproject_is_the_inverse_the_cases_rest_on():

@@ -343,8 +343,9 @@ def test_without_bone_lengths_it_says_how_to_get_them(tmp_path):
         replace(HOG, hand_model=False),
         replace(HOG, exact_paper=True),
         replace(HOG, solver="slsqp"),
+        replace(HOG, exact_paper=True, solver="slsqp"),
     ],
-    ids=["no_hand_model", "exact_paper", "slsqp"],
+    ids=["no_hand_model", "exact_paper", "slsqp", "exact_paper_slsqp"],
 )
 def test_other_ways_to_solve(options, tmp_path):
     path = labelled_session(tmp_path, frames=8, references=(1, 4, 6))
