@@ -22,7 +22,9 @@ from experiments.settings import claim, digest
 from refiner import viz
 from refiner.annotate.estimate import estimate_bones
 from refiner.annotate.quality import next_frames, not_believed
-from refiner.annotate.sessions.labels import FrameLabels, read_labels
+from refiner.annotate.sessions.coco import read_labels
+from refiner.annotate.sessions.labels import FrameLabels
+from refiner.annotate.sessions.order import sources_of
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.stages.case import Options
 from refiner.annotate.stages.solve import solve
@@ -40,7 +42,7 @@ STRIP, COLUMNS, NEAR_FAR_MM = 40, 8, 90.0
 def solved(folder: Path, sequence: Path, without: int | None = None) -> tuple[Session, list[FrameLabels]]:
     """Solve the sequence from the clicks, or from those of all labelled frames but one."""
     session = Session.create(folder, sequence)
-    labels = read_labels(LABELS, session.skeleton, session.store.size, session.frames)
+    labels = read_labels(LABELS, session.skeleton, session.store.size, sources_of(session.store)).labels
     session.put_labels([one for one in labels if one.frame != without], "experiment")
     session.set_bones(estimate_bones(session).lengths_mm)
     solve(session, options=OPTIONS)

@@ -9,6 +9,7 @@ reported as done is lost by a kill.
 import getpass
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,20 +60,36 @@ def import_labels(session: str, labels: str, *, who: str | None = None) -> None:
 
     Args:
         session: The session.
-        labels: COCO keypoints (LABELS.json) in pixels of the stored crops, centres at integers.
+        labels: COCO keypoints (LABELS.json) in pixels of the stored crops. Images are found by `frame`, else by
+            `file_name`. Pixel centres are where `info.pixel_centres` says ("integer" or "half"); without it at integers
+            where images have `frame`, else at halves.
         who: Whose labels they are; without it the user of this computer.
     """
-    from refiner.annotate.sessions.labels import read_labels
+    from refiner.annotate.sessions.coco import read_labels
+    from refiner.annotate.sessions.order import sources_of
     from refiner.annotate.sessions.session import Session
 
     with Session(session) as opened:
-        read = read_labels(labels, opened.skeleton, opened.store.size, opened.frames)
-        if not read:
-            raise LabelError(f"{labels} holds no annotations, wanted labels of at least one frame. Check the file.")
-        before = set(opened.labelled_frames())
-        opened.put_labels(read, _name(who), f"import {labels}")
-        again = sum(one.frame in before for one in read)
-        print(f"{session}: labels of {len(read)} frames, {again} of them labelled before")
+        sources = sources_of(opened.store)
+        file = read_labels(labels, opened.skeleton, opened.store.size, sources)
+        if file.unknown:
+            _tell_unknown(labels, file.unknown)
+        if not file.labels:
+            raise LabelError(
+                f"{labels} holds no annotations of this session, wanted labels of at least one frame. Check the file."
+            )
+        before, frames = set(opened.labelled_frames()), {one.frame for one in file.labels}
+        opened.put_labels(file.labels, _name(who), f"import {labels}")
+        why = (
+            "says info.pixel_centres"
+            if file.told
+            else f"as images have {'' if file.centres == 'integer' else 'no '}`frame`"
+        )
+        print(f"{labels}: pixel centres at {'integers' if file.centres == 'integer' else 'halves'}, {why}")
+        again = len(frames & before)
+        left_out = [f"{len(file.unknown)} images are none of this session"] * bool(file.unknown)
+        left_out += [f"{file.empty} images have empty annotations"] * bool(file.empty)
+        print(", ".join([f"{session}: labels of {len(frames)} frames, {again} of them labelled before", *left_out]))
 
 
 def labels(session: str, out: str, *, overwrite: bool = False) -> None:
@@ -83,7 +100,7 @@ def labels(session: str, out: str, *, overwrite: bool = False) -> None:
         out: COCO keypoints (LABELS.json) to write.
         overwrite: Replace OUT where it exists.
     """
-    from refiner.annotate.sessions.labels import write_labels
+    from refiner.annotate.sessions.coco import write_labels
     from refiner.annotate.sessions.order import sources_of
     from refiner.annotate.sessions.session import Session
 
@@ -161,6 +178,12 @@ def _name(who: str | None) -> str:
         return who or getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         return str(os.getuid())
+
+
+def _tell_unknown(labels: str, unknown: list[str]) -> None:
+    shown = ", ".join(unknown[:10]) + (", ..." if len(unknown) > 10 else "")
+    told = f"{len(unknown)} images are no frame of this session and are left out: {shown}"
+    print(f"refiner annotate import: {labels}: {told}", file=sys.stderr)
 
 
 def _step(session: str, way: str, who: str) -> int:

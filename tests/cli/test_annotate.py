@@ -72,6 +72,27 @@ def test_from_a_store_to_labels_and_back(capsys):
     assert Path("back.json").read_bytes() == Path("out.json").read_bytes()
 
 
+def test_images_of_other_sets_are_counted_and_named(capsys):
+    session_of_three()
+    write_file("one.json", [0, 1, 2])
+    content = json.loads(Path("one.json").read_text())
+    content["images"] = [{"id": 100 + n, "file_name": name} for n, name in enumerate(("cat", "clip.mkv:4", "dog"))]
+    content["annotations"].append({"image_id": 101, "category_id": 1, "keypoints": []})
+    Path("one.json").write_text(json.dumps(content))
+    assert annotate("import", "s", "one.json") == 0
+    out, err = capsys.readouterr()
+    assert err == (
+        "refiner annotate import: one.json: 2 images are no frame of this session and are left out: cat, dog\n"
+    )
+    assert out.splitlines()[-1] == (
+        "s: labels of 1 frames, 0 of them labelled before, 2 images are none of this session"
+    )
+    content["images"][1]["file_name"] = "bird"
+    Path("one.json").write_text(json.dumps(content))
+    assert annotate("import", "s", "one.json") == 2
+    assert "one.json holds no annotations of this session" in capsys.readouterr().err
+
+
 def test_one_goes_back_and_forth(capsys):
     session_of_three()
     write_file("one.json", [0, 1, 2, 4])

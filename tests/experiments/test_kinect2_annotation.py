@@ -7,7 +7,7 @@ import pytest
 from shipped_session import write_cut
 
 from experiments import kinect2_annotation
-from refiner.annotate.sessions.labels import read_labels, write_labels
+from refiner.annotate.sessions.coco import read_labels, write_labels
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.simulate import labels_of_truth
 from refiner.datasets.store import DepthStore
@@ -15,7 +15,7 @@ from refiner.hand.skeleton import HAND21
 
 
 def test_the_committed_clicks_are_a_tenth_of_the_sequence():
-    labels = read_labels(kinect2_annotation.LABELS, HAND21, 128, 220)
+    labels = read_labels(kinect2_annotation.LABELS, HAND21, 128, [""] * 220).labels
     assert len(labels) == 22
     assert all((one.flag == 2).sum() >= 5 for one in labels)
 

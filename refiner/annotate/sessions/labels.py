@@ -1,24 +1,20 @@
-"""What a person says of a frame: where each joint is, whether it is seen, which of two is nearer. And LABELS.json.
-
-LABELS.json is COCO keypoints in pixels of the stored crop with their centres at integers; each image has `frame`, its
-index in the session, and each annotation `nearer`, pairs [a, b] of joint indices with a nearer to the camera than b.
-"""
+"""What a person says of a frame: where each joint is, whether it is seen, which of two is nearer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.annotate.sessions.json_file import field, is_number, read_json
 from refiner.errors import LabelError
-from refiner.files import write_json
 from refiner.hand.skeleton import Skeleton
 
 ABSENT, OCCLUDED, VISIBLE = 0, 1, 2
+
+SAME_PX = 1e-3
+"""Two clicks on one joint that differ by less are one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,90 +75,33 @@ def check_labels(labels: FrameLabels, skeleton: Skeleton, size: int, frames: int
     _check_order(labels.nearer, flag, joints, where)
 
 
-def read_labels(path: str | Path, skeleton: Skeleton, size: int, frames: int) -> list[FrameLabels]:
-    """Read and check a LABELS.json; joints are matched by name, those that the file does not name are absent.
-
-    Args:
-        path: The file.
-        skeleton: Of the session.
-        size: Side of its crops in pixels.
-        frames: Number of its frames.
-
-    Returns:
-        In order of frames.
+def merged(several: Sequence[FrameLabels], skeleton: Skeleton) -> FrameLabels:
+    """Take several labels of one frame together: each joint is where the ones that have it say.
 
     Raises:
-        DatasetNotFoundError: There is no such file.
-        LabelError: It is not COCO keypoints of this session; the message says where.
+        LabelError: Two have the same joint at different places, or do not agree whether it is seen.
     """
-    content = read_json(path)
-    places = {category: _places(record, skeleton, path) for category, record in _by_id(content, "categories", path)}
-    images: dict[int, int] = {}
-    for image, record in _by_id(content, "images", path):
-        where = f"{path}: image {image}"
-        images[image] = field(record, "frame", int, where)
-        for side in ("width", "height"):
-            if side in record and record[side] != size:
-                raise LabelError(
-                    f"{where}: found the {side} {record[side]!r}, wanted {size}, as the crops of the session. The "
-                    "labels belong to another store; scale them, or make a session of that store."
-                )
-    labels: dict[int, FrameLabels] = {}
-    for number, record in enumerate(field(content, "annotations", list, str(path))):
-        where = f"{path}: annotation {number}"
-        image, category = (field(record, key, int, where) for key in ("image_id", "category_id"))
-        if image not in images or category not in places:
-            raise LabelError(
-                f"{where}: found image_id {image} and category_id {category}, wanted ids of the file's own."
+    first = several[0]
+    if len(several) == 1:
+        return first
+    uv_px, flag, nearer = first.uv_px.copy(), first.flag.copy(), dict.fromkeys(first.nearer)
+    for one in several[1:]:
+        both = (flag != ABSENT) & (one.flag != ABSENT)
+        other = both & ((flag != one.flag) | ~(np.abs(uv_px - one.uv_px).max(axis=1) <= SAME_PX))
+        if other.any():
+            joint = int(np.argmax(other))
+            places = " and ".join(
+                f"({at.uv_px[joint, 0]:g}, {at.uv_px[joint, 1]:g}) px with the flag {at.flag[joint]}"
+                for at in (replace(first, uv_px=uv_px, flag=flag), one)
             )
-        one = _frame_labels(record, images[image], places[category], len(skeleton), where)
-        if one.frame in labels:
-            raise LabelError(f"{where}: found frame {one.frame} labelled a second time, wanted one annotation a frame.")
-        try:
-            check_labels(one, skeleton, size, frames)
-        except LabelError as error:
-            raise LabelError(f"{where}: {error}") from None
-        labels[one.frame] = one
-    return [labels[frame] for frame in sorted(labels)]
-
-
-def write_labels(
-    path: str | Path, labels: Sequence[FrameLabels], skeleton: Skeleton, sources: Sequence[str], size: int
-) -> None:
-    """Write a LABELS.json.
-
-    Args:
-        path: Where to write.
-        labels: Of as many frames as there are.
-        skeleton: Names and tree of the joints.
-        sources: Where each frame of the session came from, all of them: names for `file_name`.
-        size: Side of the crops in pixels.
-    """
-    images, annotations = [], []
-    for number, one in enumerate(labels, start=1):  # from 1: an annotation of id 0 counts as none in pycocotools
-        known = one.flag != ABSENT
-        uv_px = np.where(known[:, None], one.uv_px, 0.0)
-        clicks = zip(uv_px.tolist(), one.flag.tolist(), strict=True)
-        low, high = (uv_px[known].min(axis=0), uv_px[known].max(axis=0)) if known.any() else (np.zeros(2), np.zeros(2))
-        image = {"id": one.frame, "frame": one.frame, "file_name": str(sources[one.frame])}
-        images.append({**image, "width": size, "height": size})
-        annotations.append(
-            {
-                "id": number,
-                "image_id": one.frame,
-                "category_id": 1,
-                "keypoints": [value for (u, v), flag in clicks for value in (u, v, flag)],
-                "num_keypoints": int(known.sum()),
-                "bbox": [*low.tolist(), *(high - low).tolist()],
-                "area": float(np.prod(high - low)),
-                "iscrowd": 0,
-                "nearer": [list(pair) for pair in one.nearer],
-            }
-        )
-    category = {"id": 1, "name": "hand", "supercategory": "hand", "keypoints": list(skeleton.joints)}
-    category["skeleton"] = [[parent + 1, child + 1] for parent, child in skeleton.bones]  # COCO counts from 1 here
-    info = {"description": f"Joints of {skeleton.name} in depth crops; pixel centres at integers."}
-    write_json(Path(path), {"info": info, "images": images, "annotations": annotations, "categories": [category]})
+            raise LabelError(
+                f"found {skeleton.joints[joint]} of frame {one.frame} at {places}, wanted it once. Remove one of them; "
+                "labels of a second hand have no place in a session."
+            )
+        new = one.flag != ABSENT
+        uv_px[new], flag[new] = one.uv_px[new], one.flag[new]
+        nearer |= dict.fromkeys(one.nearer)
+    return replace(first, uv_px=uv_px, flag=flag, nearer=tuple(nearer))
 
 
 def _check_order(nearer: Sequence[tuple[int, int]], flag: NDArray[Any], joints: Sequence[str], where: str) -> None:
@@ -188,51 +127,3 @@ def _check_order(nearer: Sequence[tuple[int, int]], flag: NDArray[Any], joints: 
         raise LabelError(
             f"{where}: found {circle}, wanted an order without circles. Remove one of the pairs."
         ) from None
-
-
-def _places(category: Any, skeleton: Skeleton, path: str | Path) -> list[int]:
-    """Give the index in the skeleton of each joint that a category names."""
-    where = f"{path}: category {category['id']}"
-    names = field(category, "keypoints", list, where)
-    unknown = [name for name in names if name not in skeleton.joints]
-    doubled = sorted({str(name) for name in names if names.count(name) > 1})
-    if unknown or doubled:
-        wrong = f"the joints {unknown}" if unknown else f"{doubled} twice"
-        raise LabelError(
-            f"{where}: found {wrong}, wanted names of {skeleton.name!r}, each once: {', '.join(skeleton.joints)}. "
-            "Rename them, or make a session of a store with that skeleton."
-        )
-    return [skeleton.joints.index(name) for name in names]
-
-
-def _frame_labels(record: Any, frame: int, places: list[int], joints: int, where: str) -> FrameLabels:
-    numbers = field(record, "keypoints", list, where)
-    if len(numbers) != 3 * len(places):
-        raise LabelError(
-            f"{where}: found {len(numbers)} numbers in `keypoints`, wanted u, v, flag of {len(places)} joints."
-        )
-    if wrong := [number for number in numbers if not is_number(number)]:
-        raise LabelError(f"{where}: found {wrong[0]!r:.40} in `keypoints`, wanted numbers.")
-    clicks = np.array(numbers, dtype=np.float64).reshape(-1, 3)
-    if not np.isin(clicks[:, 2], (ABSENT, OCCLUDED, VISIBLE)).all():
-        raise LabelError(f"{where}: found the flags {clicks[:, 2].tolist()}, wanted 0 absent, 1 occluded, 2 visible.")
-    uv_px, flag = np.full((joints, 2), np.nan), np.zeros(joints, dtype=np.int8)
-    flag[places] = clicks[:, 2]
-    uv_px[places] = np.where(clicks[:, 2:] != ABSENT, clicks[:, :2], np.nan)
-    pairs = field(record, "nearer", list, where) if "nearer" in record else []
-    for pair in pairs:
-        whole = isinstance(pair, list) and len(pair) == 2 and all(type(joint) is int for joint in pair)
-        if not whole or not all(0 <= joint < len(places) for joint in pair):
-            raise LabelError(
-                f"{where}: found {pair!r} in `nearer`, wanted two indices of the file's joints, 0 to "
-                f"{len(places) - 1}. Mend the pair."
-            )
-    return FrameLabels(frame, uv_px, flag, tuple((places[a], places[b]) for a, b in pairs))
-
-
-def _by_id(content: Any, key: str, path: str | Path) -> list[tuple[int, Any]]:
-    records = field(content, key, list, str(path))
-    found = [(field(record, "id", int, f"{path}: {key}[{n}]"), record) for n, record in enumerate(records)]
-    if len(dict(found)) < len(found):
-        raise LabelError(f"{path}: found an id twice in `{key}`, wanted each once. Write the file again.")
-    return found

@@ -1,0 +1,63 @@
+"""Which frame of a session an image of another tool's file is, told by its name."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+
+from refiner.errors import LabelError
+
+_PICTURE = re.compile(r"(\d{6})\.\w+")
+"""Name of a picture of one of the session's crops: its frame in six digits."""
+
+
+class FrameNames:
+    """Finds frames by the names of images.
+
+    A name is the source of a frame; else its last part is that of one source, with its ending or without; else it is
+    the name of a picture of the frame (`000012.png`), where no source has a name of digits alone that would mean
+    something else.
+    """
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        """Take the source of each frame of the session."""
+        self._frames = len(sources)
+        keys: tuple[Callable[[str], str], ...] = (str, _last_part, _stem)
+        self._ways = [(key, _frames_by(key, sources)) for key in keys]
+        self._numbered = any(_stem(source).isdecimal() for source in sources)
+
+    def frame(self, name: str) -> int | None:
+        """Give the frame that a name means, nothing where it means none.
+
+        Raises:
+            LabelError: It may mean several.
+        """
+        for key, frames_by in self._ways:
+            frames = frames_by.get(key(name), [])
+            if len(frames) > 1:
+                shown = ", ".join(map(str, frames[:5])) + (", ..." if len(frames) > 5 else "")
+                raise LabelError(
+                    f"found the file_name {name!r}, which may be any of the frames {shown}, wanted one that only one "
+                    "frame has. Give the image its whole `source`, or `frame`, its index in the session."
+                )
+            if frames:
+                return frames[0]
+        number = _PICTURE.fullmatch(_last_part(name))
+        if number is None or self._numbered or int(number[1]) >= self._frames:
+            return None
+        return int(number[1])
+
+
+def _frames_by(key: Callable[[str], str], sources: Sequence[str]) -> dict[str, list[int]]:
+    found = defaultdict(list)
+    for frame, source in enumerate(sources):
+        found[key(source)].append(frame)
+    return dict(found)
+
+
+def _last_part(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).name
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(_last_part(name)).stem
