@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.annotate.plausible.doubts import usable_labels
+from refiner.annotate.plausible.facts import usual_lengths_mm
 from refiner.annotate.sessions.bones import LONGEST_MM, SHORTEST_MM
 from refiner.annotate.sessions.labels import VISIBLE, FrameLabels
 from refiner.annotate.sessions.session import Session
@@ -56,9 +58,10 @@ def estimate_bones(session: Session) -> BoneEstimate:
     """Estimate the lengths from all labelled frames of a session.
 
     Raises:
-        SolveError: There are no labels, or they never show a bone whole and the skeleton has no known proportions.
+        SolveError: There are no labels, none is believed, or they never show a bone whole and the skeleton has no known
+            proportions.
     """
-    labels = session.all_labels()
+    labels, _ = usable_labels(session, session.all_labels(), with_depth=True)
     if not labels:
         raise SolveError(
             f"{session.path} has no labelled frame, wanted some in which bones lie flat in the image. See `refiner "
@@ -155,13 +158,3 @@ def _with_guesses(known: BoneEstimate, skeleton: Skeleton) -> BoneEstimate:
     lengths, spread = known.lengths_mm.copy(), known.spread_mm.copy()
     lengths[unseen], spread[unseen] = scale * usual[unseen], GUESS_SPREAD * scale * usual[unseen]
     return BoneEstimate(lengths, spread, known.samples)
-
-
-def usual_lengths_mm() -> Floats:
-    """Give the bone lengths (21,) of the hand model's mean hand, NaN at the root."""
-    from refiner.hand.model import load_hand, pose_joints
-
-    model = load_hand()
-    pose, shape = np.zeros((1, len(model.pose_names))), np.zeros((1, len(model.shape_names)))
-    joints_mm = pose_joints(model, pose, shape, np.zeros(1, dtype=np.int64)).astype(np.float64)
-    return HAND21.bone_lengths(joints_mm)[0]

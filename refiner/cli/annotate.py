@@ -18,6 +18,7 @@ from refiner.cli import annotate_solve
 from refiner.errors import LabelError, OutputExistsError, UsageError
 
 if TYPE_CHECKING:
+    from refiner.annotate.plausible.doubts import LabelDoubt
     from refiner.annotate.sessions.session import Session
 
 
@@ -55,8 +56,12 @@ def new(session: str, src: str, *, bones: str | None = None, init_from_labels: b
         print(f"{session}: session of {made.frames} frames, {len(made.labelled_frames())} labelled")
 
 
-def import_labels(session: str, labels: str, *, who: str | None = None) -> None:
+def import_labels(session: str, labels: str, *, who: str | None = None, force: bool = False) -> None:
     """Label frames with a file; they become references, and what they held before stays in the history.
+
+    Labels that make no sense beside the depth are named on stderr: clicks without a reading near, bones that no hand
+    has, images that fit another way. They are kept as they are, but `bones` and `solve` do not believe them until they
+    are corrected. A file most of whose images are exchanged, mirrored or of other frames is refused.
 
     Args:
         session: The session.
@@ -64,7 +69,9 @@ def import_labels(session: str, labels: str, *, who: str | None = None) -> None:
             `file_name`. Pixel centres are where `info.pixel_centres` says ("integer" or "half"); without it at integers
             where images have `frame`, else at halves.
         who: Whose labels they are; without it the user of this computer.
+        force: Take a file that is refused as a whole; its images stay in doubt.
     """
+    from refiner.annotate.plausible.doubts import Judge
     from refiner.annotate.sessions.coco import read_labels
     from refiner.annotate.sessions.order import sources_of
     from refiner.annotate.sessions.session import Session
@@ -78,15 +85,21 @@ def import_labels(session: str, labels: str, *, who: str | None = None) -> None:
             raise LabelError(
                 f"{labels} holds no annotations of this session, wanted labels of at least one frame. Check the file."
             )
-        before, frames = set(opened.labelled_frames()), {one.frame for one in file.labels}
+        before = {one.frame: one for one in opened.all_labels()}
+        judge, frames = Judge(opened), {one.frame for one in file.labels}
+        after = before | {one.frame: one for one in file.labels}
+        doubts = [doubt for doubt in judge.doubts(list(after.values())) if doubt.frame in frames]
+        if not force and (fault := judge.fault(file.labels, doubts)):
+            raise LabelError(f"{labels}: {fault}; or say --force to import it as it is.")
         opened.put_labels(file.labels, _name(who), f"import {labels}")
+        _tell_doubts(doubts, sources)
         why = (
             "says info.pixel_centres"
             if file.told
             else f"as images have {'' if file.centres == 'integer' else 'no '}`frame`"
         )
         print(f"{labels}: pixel centres at {'integers' if file.centres == 'integer' else 'halves'}, {why}")
-        again = len(frames & before)
+        again = len(frames & set(before))
         left_out = [f"{len(file.unknown)} images are none of this session"] * bool(file.unknown)
         left_out += [f"{file.empty} images have empty annotations"] * bool(file.empty)
         print(", ".join([f"{session}: labels of {len(frames)} frames, {again} of them labelled before", *left_out]))
@@ -184,6 +197,20 @@ def _tell_unknown(labels: str, unknown: list[str]) -> None:
     shown = ", ".join(unknown[:10]) + (", ..." if len(unknown) > 10 else "")
     told = f"{len(unknown)} images are no frame of this session and are left out: {shown}"
     print(f"refiner annotate import: {labels}: {told}", file=sys.stderr)
+
+
+def _tell_doubts(doubts: "list[LabelDoubt]", sources: list[str]) -> None:
+    for doubt in doubts:
+        place = f"frame {doubt.frame} ({sources[doubt.frame]})" + (f", {doubt.joint}" if doubt.joint else "")
+        print(f"refiner annotate import: {place}: {doubt.why}", file=sys.stderr)
+    if doubts:
+        joints, images = sum(doubt.joint is not None for doubt in doubts), sum(doubt.joint is None for doubt in doubts)
+        wrong = sum(not doubt.believed for doubt in doubts)
+        print(
+            f"refiner annotate import: {joints} joints and {images} whole images are in doubt; `bones` and `solve` do "
+            f"without {wrong} of these {len(doubts)}. Correct them, and import again.",
+            file=sys.stderr,
+        )
 
 
 def _step(session: str, way: str, who: str) -> int:

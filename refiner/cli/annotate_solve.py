@@ -135,10 +135,13 @@ def solve(
         for stage in words:
             result = opened.result(stage)
             if result is not None:
-                conflicts = result.info.get("conflicts", [])
+                conflicts, wrong = result.info.get("conflicts", []), result.info.get("not_believed", [])
+                for one in wrong[:10]:
+                    print(f"not believed frame {one['frame']} {one['joint'] or 'whole image'}: {one['why']}")
                 for one in conflicts[:10]:
                     print("conflict", *(f"{key} {value}" for key, value in one.items()))
                 told = f", {len(conflicts)} conflicts of labels" if stage == "lift" else ""
+                told += f", {len(wrong)} labels not believed" if wrong else ""
                 print(f"{stage}: {result.info['seconds']:.1f} s{told}")
         if stale := opened.stale(words[0]):
             print(f"labels or bones have changed meanwhile ({stale}); solve again to follow the change")
@@ -146,18 +149,23 @@ def solve(
 
 
 def next_frame(session: str, *, count: int = 1, doubts: int = 5) -> None:
-    """Name the frame whose correction would help most, and the joints that are most in doubt.
+    """Name the frame whose correction would help most, and the joints that are most in doubt; doubtful labels first.
 
     Args:
-        session: The session, solved.
+        session: The session, solved or with reference frames that wait for labels.
         count: How many frames to name.
         doubts: How many joints to list.
     """
+    from refiner.annotate.plausible.doubts import label_doubts
     from refiner.annotate.quality import doubtful, next_frames, not_believed
     from refiner.annotate.sessions.session import Session
 
     with Session(session) as opened:
-        frames = next_frames(opened, count)
+        wrong = [doubt for doubt in label_doubts(opened) if not doubt.believed]
+        for one in wrong[:doubts]:
+            print(f"label of frame {one.frame} {one.joint or 'whole image'}: {one.why}")
+        frames = list(dict.fromkeys(one.frame for one in wrong))[:count]
+        frames += next_frames(opened, count - len(frames)) if len(frames) < count else []
         if opened.result("optimize") is not None and opened.stale("optimize") is None:
             for one in doubtful(opened, doubts):
                 print(f"frame {one.frame} {one.joint}: {one.reason} {one.value:.2f}, doubt {one.doubt:.1f}")

@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from labelled_sequence import THREE, three_joints, write_sequence, write_unlabelled
+from shipped_session import write_cut
 
+from refiner.annotate.sessions.coco import write_labels
 from refiner.annotate.sessions.session import Session, StageResult
+from refiner.annotate.simulate import labels_of_truth
 from refiner.cli.main import main
+from refiner.datasets.store import DepthStore
 from refiner.hand.skeleton import HAND21
 
 
@@ -70,6 +74,73 @@ def test_from_a_store_to_labels_and_back(capsys):
     assert Path("out.json").read_text() == "mine"
     assert annotate("labels", "s", "out.json", "--overwrite") == 0
     assert Path("back.json").read_bytes() == Path("out.json").read_bytes()
+
+
+def images(path, **image):
+    """LABELS.json of one frame of the shipped sequence's cut, with its true joints and `image` in its record."""
+    store = DepthStore("truth.zarr")
+    labels = labels_of_truth(store, [5])
+    write_labels(path, labels, HAND21, [""] * len(store), store.size)
+    content = json.loads(Path(path).read_text())
+    content["images"][0].update(image)
+    return content
+
+
+def index_tip_at(content, *values):
+    content["annotations"][0]["keypoints"][24:27] = values
+    Path("labels.json").write_text(json.dumps(content))
+
+
+def test_labels_that_make_no_sense_are_named_and_kept_until_they_are_corrected(capsys):
+    write_cut("truth.zarr", 8)
+    content = images("labels.json")
+    true = content["annotations"][0]["keypoints"][24:27]
+    index_tip_at(content, 0, 0, 2)
+    assert annotate("new", "s", "truth.zarr") == 0
+    assert annotate("import", "s", "labels.json") == 0
+    out, err = capsys.readouterr()
+    first, last = err.splitlines()
+    assert first.startswith(
+        "refiner annotate import: frame 5 (truth.zarr/5), index_tip: visible, but the nearest reading"
+    )
+    assert "the bone from index_dip to index_tip would be at least" in first
+    assert "1 joints and 0 whole images are in doubt; `bones` and `solve` do without 1 of these 1" in last
+    assert out.splitlines()[-2] == "labels.json: pixel centres at integers, says info.pixel_centres"
+    assert annotate("next", "s") == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("label of frame 5 index_tip: visible, but")
+    assert told[-1] == "next frame: 5"
+    assert annotate("labels", "s", "back.json") == 0
+    written = json.loads(Path("back.json").read_text())
+    assert written["annotations"][0]["keypoints"][24:27] == [0, 0, 2]
+    index_tip_at(content, *true)
+    capsys.readouterr()
+    assert annotate("import", "s", "labels.json") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_file_of_exchanged_coordinates_is_refused_unless_forced(capsys):
+    write_cut("truth.zarr", 8)
+    content = images("labels.json", frame=None, file_name="truth.zarr/5")
+    del content["info"]
+    clicks = np.reshape(content["annotations"][0]["keypoints"], (-1, 3))
+    content["annotations"][0]["keypoints"] = clicks[:, [1, 0, 2]].ravel().tolist()
+    Path("labels.json").write_text(json.dumps(content))
+    assert annotate("new", "s", "truth.zarr") == 0
+    assert annotate("import", "s", "labels.json") == 2
+    err = capsys.readouterr().err
+    assert "labels.json: found 1 of 1 images whose labels do not fit" in err
+    assert "with u and v exchanged" in err
+    assert "or say --force to import it as it is" in err
+    with Session("s") as session:
+        assert session.labelled_frames() == []
+    assert annotate("import", "s", "labels.json", "--force") == 0
+    out, err = capsys.readouterr()
+    assert "frame 5 (truth.zarr/5): its labels lie nearer to a hand with u and v exchanged" in err
+    assert "0 joints and 1 whole images are in doubt" in err
+    assert out.splitlines()[-2] == "labels.json: pixel centres at halves, as images have no `frame`"
+    assert annotate("bones", "s") == 2
+    assert "found labels of 1 frames and none that makes sense (frame 5: its labels lie" in capsys.readouterr().err
 
 
 def test_images_of_other_sets_are_counted_and_named(capsys):

@@ -107,7 +107,7 @@ def test_corrections_are_counted_and_better_it(copy, solved, capsys):
 def test_conflicts_are_told_by_name(copy, capsys):
     with Session(copy) as session:
         labels = session.labels(9)
-        labels.uv_px[8] = 127 - labels.uv_px[8]
+        labels.uv_px[8] += 12
         session.put_labels([labels], "anna")
     assert annotate("solve", copy, "--stages", "lift", *HOG) == 0
     assert any(line.startswith("conflict frame 9 joint index_tip what click") for line in lines(capsys))
@@ -130,6 +130,52 @@ def test_labels_put_in_during_a_solve_are_told_of(copy, capsys, monkeypatch):
     assert last == f"{copy}: solved lift, propagate, optimize of {FRAMES} frames"
     assert annotate("solve", copy, *HOG) == 0
     assert not any("meanwhile" in line for line in lines(capsys))
+
+
+def test_a_joint_that_makes_no_sense_is_not_believed_and_named(copy, solved, capsys):
+    true_mm = DepthStore(truth(solved)).read("joints_mm")[9]
+    with Session(copy) as session:
+        labels = session.labels(9)
+        labels.uv_px[[8, 12]], labels.flag[[8, 12]] = 0.0, 2  # as tools write joints that nobody clicked
+        session.put_labels([labels], "anna")
+        before = session.result("lift").joints_mm[9]
+    assert annotate("solve", copy, "--stages", "lift", *HOG) == 0
+    told = lines(capsys)
+    for name in ("index_tip", "middle_tip"):
+        assert any(line.startswith(f"not believed frame 9 {name}: visible, but the nearest reading") for line in told)
+    assert any(
+        line.startswith("lift: ") and line.endswith(", 0 conflicts of labels, 2 labels not believed") for line in told
+    )
+    with Session(copy) as session:
+        result = session.result("lift")
+        assert [(one["frame"], one["joint"]) for one in result.info["not_believed"]] == [
+            (9, "index_tip"),
+            (9, "middle_tip"),
+        ]
+        assert session.labels(9).uv_px[8, 0] == 0  # it stays as the person put it in
+    others = [k for k in range(21) if k not in (8, 12)]
+    error_mm = np.linalg.norm(result.joints_mm[9] - true_mm, axis=-1)
+    # Without the two clicks the other joints are as before; with them they were pulled to the corner, 130 mm away.
+    assert error_mm[others].mean() < np.linalg.norm(before - true_mm, axis=-1)[others].mean() + 1
+    assert error_mm[[8, 12]].max() < 49  # the last bones are 24.2 mm: wherever they point, twice that is the most
+
+
+def test_bones_do_not_believe_them_either(copy, capsys):
+    def lengths():
+        assert annotate("bones", copy, "--out", "bones.json", "--overwrite") == 0
+        return json.loads(Path("bones.json").read_text())
+
+    before = lengths()
+    with Session(copy) as session:
+        changed = [session.labels(frame) for frame in session.labelled_frames()[:3]]
+        for labels in changed:
+            labels.uv_px[8], labels.flag[8] = 0.0, 2
+        session.put_labels(changed, "anna")
+    after = lengths()
+    assert abs(after["index_tip"] - before["index_tip"]) < 4  # from two frames instead of five
+    assert {name: length for name, length in after.items() if name != "index_tip"} == {
+        name: length for name, length in before.items() if name != "index_tip"
+    }
 
 
 @pytest.mark.parametrize(

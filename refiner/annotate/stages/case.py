@@ -8,6 +8,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.annotate.plausible.doubts import LabelDoubt, usable_labels
 from refiner.annotate.references.distances import CosineDistances
 from refiner.annotate.references.likeness import Descriptor, distances_of
 from refiner.annotate.references.nearest import nearest_references
@@ -61,7 +62,8 @@ class Case:
         revision: Of the session, when its labels and bone lengths were read.
         sequence: Its frames.
         tree: Its skeleton with bone lengths.
-        labels: Of each labelled frame.
+        labels: Of each labelled frame, without what is not believed.
+        doubts: What is in doubt of the labels, see `refiner.annotate.plausible.doubts`.
         offset_mm: (J,) depth of each joint below the surface.
         options: How to solve.
         on_progress: See `refiner.annotate.stages.solve.solve`.
@@ -72,6 +74,7 @@ class Case:
     sequence: DepthSequence
     tree: Tree
     labels: dict[int, FrameLabels]
+    doubts: list[LabelDoubt]
     offset_mm: NDArray[np.float64]
     options: Options
     on_progress: OnProgress
@@ -81,11 +84,12 @@ class Case:
         """Read a session: its labels and bone lengths of one revision.
 
         Raises:
-            SolveError: It has no labels or no bone lengths.
+            SolveError: It has no labels that are believed, or no bone lengths.
         """
         with session.reading():
             revision, bones_mm, found = session.revision, session.bones_mm, session.all_labels()
-        labels = {one.frame: one for one in found if (one.flag > 0).any()}
+        usable, doubts = usable_labels(session, found)
+        labels = {one.frame: one for one in usable if (one.flag > 0).any()}
         if not labels:
             raise SolveError(
                 f"{session.path} has no labelled frame, wanted at least one. See `refiner annotate select` for which, "
@@ -98,7 +102,7 @@ class Case:
             )
         sequence = DepthSequence.of_store(session.store, session.starts)
         tree, offset_mm = tree_of(session.skeleton, bones_mm), surface_offset_mm(session.skeleton)
-        return cls(session, revision, sequence, tree, labels, offset_mm, options, on_progress)
+        return cls(session, revision, sequence, tree, labels, doubts, offset_mm, options, on_progress)
 
     @property
     def labelled(self) -> NDArray[np.int64]:

@@ -110,6 +110,9 @@ def _lift(case: Case) -> StageResult:
         for frame, one in sorted(case.labels.items())
         for conflict in conflicts_of(one, joints_mm[frame], camera[frame], names, weights)
     ]
+    found.info["not_believed"] = [
+        {"frame": doubt.frame, "joint": doubt.joint, "why": doubt.why} for doubt in case.doubts if not doubt.believed
+    ]
     if anatomy is not None:
         known = {"side": anatomy.side, "shape": anatomy.shape.tolist(), "residual_mm": anatomy.residual_mm}
         made_from = earlier.info["hand"]["frames"] if kept and earlier is not None else len(at)
