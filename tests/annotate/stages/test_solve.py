@@ -13,7 +13,7 @@ from shipped_sequence import error_mm
 from shipped_session import FRAMES, REFERENCES, labelled_session
 
 from refiner.annotate.references.likeness import distances_of
-from refiner.annotate.sessions.labels import write_labels
+from refiner.annotate.sessions.coco import write_labels
 from refiner.annotate.sessions.results import STAGES
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.simulate import labels_of_truth
