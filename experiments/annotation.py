@@ -2,7 +2,8 @@
 
     python -m experiments.annotation --out runs/annotation [--seeds 3] [--rows ROW ...] [--frames 3000]
 
-Every row and seed is one job with a json of its own in OUT; what is there is not done again. Sequences are those of
+Every row and seed is one job with a json of its own in OUT; what is there is not done again, and an OUT that was made
+with other settings is refused. Sequences are those of
 `experiments.annotation_sequence`: a tenth of the frames is labelled by a simulated annotator, with exact clicks or
 with clicks that stray by one pixel (2 mm on the hand). The sequences are rendered with the hand model that the solver
 may lay upon them, so that rows without it (`no_hand_model`) and the published objective (`exact_paper`) stand beside.
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from experiments import annotation_sequence
+from experiments.settings import claim, digest
 from refiner.annotate.corrections import Measure, correct, corrections
 from refiner.annotate.evaluate import evaluate
 from refiner.annotate.references.likeness import distances_of
@@ -200,6 +202,9 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=3000)
     parser.add_argument("--motion", type=Path, default=annotation_sequence.MOTION)
     given = parser.parse_args(words)
+    rows = {name: repr(row) for name, row in ROWS.items()}
+    motion = digest(given.motion) if given.motion.exists() else None
+    claim(given.out, {"frames": given.frames, "motion": motion, "rows": rows})
     results: dict[str, list[dict[str, Any]]] = {}
     for name in given.rows:
         for seed in range(given.seeds if ROWS[name].all_seeds else 1):

@@ -276,7 +276,7 @@ def test_a_click_that_cannot_be_is_a_conflict_by_name(copy):
     with Session(copy) as session:
         labels = session.labels(9)
         uv_px = labels.uv_px.copy()
-        uv_px[8] += np.array([-10, -6])  # 17 px of 2 mm from the joint before: too far for 24 mm, and no nonsense yet
+        uv_px[8, 0] -= 20  # of 2 mm each: too far from the joint before for a bone of 24 mm, and no nonsense yet
         session.put_labels([replace(labels, uv_px=uv_px, nearer=())], "anna")
         solve(session, ("lift",), HOG)
         conflicts = session.result("lift").info["conflicts"]
