@@ -31,7 +31,11 @@ def test_noise_is_not_charged():
 def test_refiner_without_a_discriminator():
     terms = Objective().refiner_terms(torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), None)
     assert set(terms) == {"train/refiner/self_regularization", "train/refiner/total"}
-    assert terms["train/refiner/total"].item() == pytest.approx(0.001 * 4)  # the paper's sum
+    assert terms["train/refiner/total"].item() == pytest.approx(1.024)  # lambda times the mean of |1 - 0|
+    terms = Objective(reduction="sum", self_regularization_weight=0.001).refiner_terms(
+        torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), None
+    )
+    assert terms["train/refiner/total"].item() == pytest.approx(0.001 * 4)  # the equations as printed
 
 
 def test_parts_of_the_discriminator():
