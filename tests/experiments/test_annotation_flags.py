@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from shipped_session import write_cut
 
 from experiments import annotation_flags
@@ -24,6 +25,7 @@ def test_a_twentieth_of_the_flags_that_are_there_is_flipped_and_the_same_for_a_s
     assert abs(count / (300 * 14) - 0.05) < 3 * np.sqrt(0.05 * 0.95 / (300 * 14))
 
 
+@pytest.mark.slow
 def test_both_sequences_are_measured_in_every_way():
     cut, way = write_cut("cut.zarr", 8), next(iter(annotation_flags.WAYS))
     words = ["--out", "flags.json", "--choose", str(cut), "--judge", str(cut), "--step", "2", "--ways", way]
