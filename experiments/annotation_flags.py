@@ -72,7 +72,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--choose", type=Path, default=SHIPPED)
     parser.add_argument("--judge", type=Path)
-    parser.add_argument("--step", type=int, default=10, help="every so many frames of the second are lifted")
+    parser.add_argument("--step", type=int, default=10, help="lift every STEP-th frame of the second sequence")
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     given = parser.parse_args(words)
     store, result = DepthStore(given.choose), dict[str, Any]()

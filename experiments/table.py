@@ -53,7 +53,7 @@ class Table:
     stores: dict[str, Path] = field(default_factory=dict)
 
     def all_settings(self) -> dict[str, Any]:
-        """Give all that a job depends on beside its row and its seed."""
+        """Return everything that a job depends on, except its row and its seed."""
         stores = {name: DepthStore(path).digest() for name, path in self.stores.items()}
         recipes = {part: digest(shipped(self.settings[part]["config"])) for part in ("refiner", "pose")}
         camera = None if stores else self.camera

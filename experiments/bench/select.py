@@ -38,7 +38,7 @@ STEPS = {
 
 
 def write_frames(path: Path, count: int, seed: int = 0) -> None:
-    """Write a sequence of so many frames."""
+    """Write a sequence with the given number of frames."""
     shipped, rng = DepthStore(SHIPPED), np.random.default_rng(seed)
     rows = {name: shipped.read(name) for name in ("depth", "camera", "centre_mm", "cube_mm")}
     there_and_back = np.r_[np.arange(len(shipped)), np.arange(len(shipped))[-2:0:-1]]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.annotate.plausible.bones import lengths_and_weights, weighted_median
 from refiner.annotate.plausible.doubts import usable_labels
 from refiner.annotate.plausible.facts import usual_lengths_mm
-from refiner.annotate.sessions.bones import LONGEST_MM, SHORTEST_MM
 from refiner.annotate.sessions.labels import VISIBLE, FrameLabels
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.sessions.truth import surface_offset_mm
@@ -26,8 +26,6 @@ from refiner.hand.skeleton import HAND21, Skeleton
 
 Floats = NDArray[np.float64]
 
-FLATNESS_POWER = 4
-"""A bone weighs as this power of the share of it that lies in the image plane."""
 GUESS_SPREAD = 0.15
 """Spread of a length that is guessed from proportions, as a share of it: fingers of hands vary so."""
 FLOOR_MM = 1.0
@@ -100,28 +98,18 @@ def bones_from_labels(
     lengths, spread = np.full(len(skeleton), np.nan), np.full(len(skeleton), np.nan)
     samples = np.zeros(len(skeleton), dtype=np.int64)
     for parent, child in skeleton.bones:
-        way = points[:, child] - points[:, parent]
-        way = way[np.isfinite(way).all(axis=1)]
-        length = np.linalg.norm(way, axis=1)
-        possible = (length > SHORTEST_MM) & (length < LONGEST_MM)
-        way, length = way[possible], length[possible]
-        samples[child] = len(length)
-        if len(length):
-            flat = np.linalg.norm(way[:, :2], axis=1) / length
-            lengths[child], spread[child] = weighted_median(length, flat**FLATNESS_POWER + 1e-6)
+        length, weight = lengths_and_weights(points[:, child] - points[:, parent])
+        counts = weight > 0
+        samples[child] = counts.sum()
+        if counts.any():
+            lengths[child], spread[child] = median_with_error(length[counts], weight[counts])
     return _with_guesses(BoneEstimate(lengths, spread, samples), skeleton)
 
 
-def weighted_median(values: Floats, weights: Floats) -> tuple[float, float]:
-    """Give the weighted median of values (M,), and how far off it may be: its standard error, were they normal."""
-    order = np.argsort(values, kind="stable")
-    values, weights = values[order], weights[order]
-    share = (np.cumsum(weights) - 0.5 * weights) / weights.sum()
-    middle = float(np.interp(0.5, share, values))
-    away = np.abs(values - middle)
-    order = np.argsort(away, kind="stable")
-    ordered = weights[order]
-    deviation = 1.4826 * float(np.interp(0.5, (np.cumsum(ordered) - 0.5 * ordered) / weights.sum(), away[order]))
+def median_with_error(values: Floats, weights: Floats) -> tuple[float, float]:
+    """Return the weighted median of values (M,), and how far off it may be: its standard error, were they normal."""
+    middle = weighted_median(values, weights)
+    deviation = 1.4826 * weighted_median(np.abs(values - middle), weights)
     independent = weights.sum() ** 2 / (weights**2).sum()
     if len(values) == 1:
         deviation = GUESS_SPREAD * middle

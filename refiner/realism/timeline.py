@@ -159,7 +159,7 @@ def _moments(store: DepthStore) -> list[_Moment]:
 
 
 def _part_namesakes(stores: Sequence[DepthStore], moments: list[list[_Moment]]) -> None:
-    """Give a set's folders labels of their own where a file of the same name shows another hand in a set before it.
+    """Return a set's folders labels of their own where a file of the same name shows another hand in a set before it.
 
     Two recordings may both hold a 0001.png.
     """

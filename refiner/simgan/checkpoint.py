@@ -16,6 +16,7 @@ from refiner.errors import CheckpointError
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.paper_refiner import PaperRefiner
 from refiner.nets.refiner import ResidualRefiner
+from refiner.simgan.devices import device_count
 
 if TYPE_CHECKING:
     from refiner.simgan.module import SimGAN
@@ -118,8 +119,8 @@ def _describe(network: nn.Module) -> dict[str, Any]:
 
 def _histories(own: dict[str, Any]) -> list[dict[str, Any]]:
     """Gather the histories of all devices: each has its own, and rank 0 alone writes."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if device_count() == 1:
         return [own]
-    everyone: list[Any] = [None] * dist.get_world_size()
+    everyone: list[Any] = [None] * device_count()
     dist.all_gather_object(everyone, own)
     return everyone

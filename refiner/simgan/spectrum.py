@@ -18,6 +18,7 @@ from torch import distributed as dist
 from torch.nn import functional as F
 
 from refiner.nets.blocks import is_reading
+from refiner.simgan.devices import device_count
 
 PATCH_PX, STRIDE_PX = 16, 8
 _COARSE_PX = 4
@@ -100,7 +101,7 @@ class NoiseSpectrum(nn.Module):
             if own_patches == 0 or torch.isnan(self.real).any():
                 return refined.new_zeros(())
             # Afterwards the devices' gradients are averaged, so each has its share of the mean as many times over.
-            own = own_sums * (_devices() / patches)
+            own = own_sums * (device_count() / patches)
             strength, evenness = self.refined + own - own.detach()
             off = torch.log(strength + _FLOOR_MM2) - torch.log(self.real[0] + _FLOOR_MM2)
             return (off.square() + (evenness - self.real[1]).square()).mean()
@@ -111,13 +112,9 @@ class NoiseSpectrum(nn.Module):
         return torch.stack([powers.sum(dim=0), torch.log(powers + _FLOOR_MM2).sum(dim=0)]), len(powers)
 
 
-def _devices() -> int:
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
 def _over_devices(sums: Tensor, patches: int) -> tuple[Tensor, int]:
     """Add up the sums and the numbers of patches of all devices that train together."""
-    if _devices() == 1:
+    if device_count() == 1:
         return sums, patches
     both = torch.cat([sums.flatten(), sums.new_tensor([float(patches)])])
     dist.all_reduce(both)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from labelled_sequence import CAMERA, SIZE, THREE, write_sequence, write_unlabelled
 from shipped_sequence import STORE
 
-from refiner.annotate.estimate import bones_from_labels, estimate_bones, usual_lengths_mm, weighted_median
+from refiner.annotate.estimate import bones_from_labels, estimate_bones, median_with_error, usual_lengths_mm
 from refiner.annotate.references.select import equally_spaced
 from refiner.annotate.sessions.labels import FrameLabels
 from refiner.annotate.sessions.session import Session
@@ -106,7 +106,7 @@ def test_ten_labelled_frames_of_a_rendered_hand_suffice():
 @settings(max_examples=100, deadline=None)
 def test_a_weighted_median_lies_among_its_values(pairs):
     values, weights = np.array(pairs).T
-    middle, spread = weighted_median(values, weights)
+    middle, spread = median_with_error(values, weights)
     assert values.min() - 1e-9 <= middle <= values.max() + 1e-9
     assert np.isfinite(spread)
     assert spread >= 1

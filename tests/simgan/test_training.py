@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +158,7 @@ def test_gradients_are_shortened_in_their_own_unit_where_half_precision_scales_t
     """
     moved = {}
     for limit, scaled in ((0.0, False), (1e3, True), (1e-3, True)):
-        factory = lambda weights: SGD(weights, lr=1.0, fused=fused)  # noqa: E731
+        factory = partial(SGD, lr=1.0, fused=fused)
         model = simgan(
             optimizer_refiner=factory, optimizer_discriminator=factory, gradient_norm=limit, average_decay=0.0
         )

@@ -28,16 +28,22 @@ CAREFUL_CLICKS_PX = 4.0
 """Clicks that are suspect already get no more than this: careful ones would lengthen a bone by as much."""
 TOO_SHORT = 0.6
 """A bone cannot be longer than this share of its usual length, and is impossible then."""
+FLATNESS_POWER = 4
+"""A bone weighs as this power of the share of it that lies in the image plane."""
 _LEAST_FRAMES = 3
 """From fewer frames the length of a bone is not told."""
 
 
 def length_ranges_mm(view: View, skeleton: Skeleton, careful: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Give the shortest and the longest (J,) that each bone can be, by its outer joint.
+    """Return the shortest and the longest length that each bone can have, by its outer joint.
 
-    Bones are taken for carefully clicked where that is said (J,), which leaves less room for their ends.
+    Args:
+        view: Of the frame.
+        skeleton: Names and tree of the joints.
+        careful: (J,) bones whose clicks are taken for careful ones, which leaves less room for their ends.
 
-    NaN where an end is absent; the longest also where an end is hidden or has no reading around.
+    Returns:
+        Two of (J,) mm; NaN where an end is absent, the longest also where an end is hidden or has no reading around.
     """
     shortest, longest = np.full(len(skeleton), np.nan), np.full(len(skeleton), np.nan)
     for parent, child in skeleton.bones:
@@ -46,47 +52,58 @@ def length_ranges_mm(view: View, skeleton: Skeleton, careful: NDArray[np.bool_])
         across = min(near_mm[parent], near_mm[child]) * np.linalg.norm(np.cross(a, b))
         across /= max(np.linalg.norm(a), np.linalg.norm(b))
         ranges = [(near_mm[joint], far_mm[joint]) for joint in (parent, child)]
-        apart = max(
-            0.0, ranges[1][0] - ranges[0][1], ranges[0][0] - ranges[1][1]
-        )  # NaN where hidden, which is no distance
+        # NaN where an end is hidden, which is no distance: max passes it over.
+        apart = max(0.0, ranges[1][0] - ranges[0][1], ranges[0][0] - ranges[1][1])
         shortest[child] = np.hypot(across, apart)
         longest[child] = np.max([np.linalg.norm(s * a - t * b) for s in ranges[0] for t in ranges[1]])  # NaN beside NaN
     return shortest, longest
 
 
 def lifted_lengths_mm(views: Sequence[View], skeleton: Skeleton) -> tuple[Floats, Floats]:
-    """Give the length of each bone with both ends lifted (N, J), by outer joint, and its weight: flat ones count most.
+    """Return the length of each bone with both ends lifted, (N, J) by outer joint, and its weight, (N, J).
 
     NaN and 0 where an end is not lifted or the length impossible for anybody.
     """
-    length, weight = np.full((2, len(views), len(skeleton)), np.nan)
+    length, weight = np.full((len(views), len(skeleton)), np.nan), np.zeros((len(views), len(skeleton)))
     lifted = np.array([view.lifted_mm for view in views]).reshape(-1, len(skeleton), 3)
     for parent, child in skeleton.bones:
-        way = lifted[:, child] - lifted[:, parent]
-        length[:, child] = np.linalg.norm(way, axis=1)
-        weight[:, child] = (np.linalg.norm(way[:, :2], axis=1) / np.maximum(length[:, child], SHORTEST_MM)) ** 4 + 1e-6
+        length[:, child], weight[:, child] = lengths_and_weights(lifted[:, child] - lifted[:, parent])
+    return length, weight
+
+
+def lengths_and_weights(way_mm: Floats) -> tuple[Floats, Floats]:
+    """Return the lengths of bones and how much each counts: flat ones most, since depth errs more than clicks do.
+
+    Args:
+        way_mm: (M, 3) from one end of each bone to the other; NaN where unknown.
+
+    Returns:
+        (M,) mm, and (M,); NaN and 0 where a way is unknown or its length impossible for anybody.
+    """
+    length = np.linalg.norm(way_mm, axis=1)
     possible = (length > SHORTEST_MM) & (length < LONGEST_MM)
-    return np.where(possible, length, np.nan), np.where(possible, weight, 0.0)
+    flat = np.linalg.norm(way_mm[:, :2], axis=1) / np.where(possible, length, 1.0)
+    return np.where(possible, length, np.nan), np.where(possible, flat**FLATNESS_POWER + 1e-6, 0.0)
 
 
 def hand_scale(views: Sequence[View], skeleton: Skeleton, facts: HandFacts) -> float:
-    """Give the size of the hand beside the mean hand's: the median of all lifted bones, 1 where none is."""
+    """Return the size of the hand relative to the mean hand: the median over all lifted bones, 1 without any."""
     length_mm, weight = lifted_lengths_mm(views, skeleton)
     weight = np.where(np.isfinite(facts.usual_mm), weight, 0.0)
     if not weight.any():
         return 1.0
-    return float(np.clip(_median((length_mm / facts.usual_mm).ravel(), weight.ravel()), *SCALES))
+    return float(np.clip(weighted_median((length_mm / facts.usual_mm).ravel(), weight.ravel()), *SCALES))
 
 
 def reference_lengths_mm(views: Sequence[View], skeleton: Skeleton, facts: HandFacts) -> Floats:
-    """Give the length (J,) that each bone has by all frames together and the hand model; NaN where neither says.
+    """Return the length (J,) that each bone has by all frames together and the hand model; NaN where neither says.
 
     Where the frames themselves show a bone longer than the hand's size says, it may be so by `PROPORTIONS`.
     """
     length_mm, weight = lifted_lengths_mm(views, skeleton)
     told = np.full(len(skeleton), np.nan)
     for joint in np.flatnonzero((weight > 0).sum(axis=0) >= _LEAST_FRAMES):
-        told[joint] = _median(length_mm[:, joint], weight[:, joint])
+        told[joint] = weighted_median(length_mm[:, joint], weight[:, joint])
     usual = hand_scale(views, skeleton, facts) * facts.usual_mm
     return np.where(np.isfinite(usual), np.fmax(usual, np.minimum(told, PROPORTIONS * usual)), told)
 
@@ -94,7 +111,7 @@ def reference_lengths_mm(views: Sequence[View], skeleton: Skeleton, facts: HandF
 def impossible_bones(
     view: View, skeleton: Skeleton, reference_mm: Floats, suspect: NDArray[np.bool_]
 ) -> dict[int, tuple[float, float]]:
-    """Give the bones that no hand has, by their outer joint: the length found, and the one usual.
+    """Return the bones that no hand has, by their outer joint: the length found, and the one usual.
 
     Args:
         view: Of the frame.
@@ -116,7 +133,7 @@ def impossible_bones(
 
 
 def joints_to_blame(bad: set[int], view: View, skeleton: Skeleton, suspect: NDArray[np.bool_]) -> dict[int, int]:
-    """Say which joints make bones impossible, as few as do: joint -> one of its impossible bones, by its outer joint.
+    """Return the smallest set of joints that explains the impossible bones: joint -> one of these bones.
 
     Of the two ends that one is to blame which has more impossible bones, then the one that is suspect, then the one
     with fewer possible bones; both where that does not tell.
@@ -149,8 +166,8 @@ def joints_to_blame(bad: set[int], view: View, skeleton: Skeleton, suspect: NDAr
     return blamed
 
 
-def _median(values: Floats, weights: Floats) -> float:
-    """Give the weighted median."""
+def weighted_median(values: Floats, weights: Floats) -> float:
+    """Return the weighted median of values (M,); those of weight 0 do not count."""
     kept = weights > 0
     order = np.argsort(values[kept], kind="stable")
     values, weights = values[kept][order], weights[kept][order]

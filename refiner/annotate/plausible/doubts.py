@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from refiner.annotate.plausible.bones import impossible_bones, joints_to_blame, reference_lengths_mm
 from refiner.annotate.plausible.facts import hand_facts
-from refiner.annotate.plausible.mixups import LEAST_JOINTS, Mixup, all_together, mixed_up
+from refiner.annotate.plausible.mixups import LEAST_JOINTS, LabelledMaps, Mixup, all_together, is_judged, mixed_up
 from refiner.annotate.plausible.view import View
 from refiner.annotate.sessions.labels import ABSENT, VISIBLE, FrameLabels
 from refiner.annotate.sessions.session import Session
@@ -56,6 +56,7 @@ class Judge:
         self._session, self._facts = session, hand_facts(session.skeleton)
         self._run = np.cumsum(session.starts)
         self._depth_mm = lru_cache(maxsize=512)(session.depth_mm)
+        self._maps = LabelledMaps(session.skeleton, self._facts, session.store.size, self._look_at, self._linked)
 
     def doubts(self, labels: Sequence[FrameLabels]) -> list[LabelDoubt]:
         """Name the labels that are in doubt, in order of frames.
@@ -65,14 +66,13 @@ class Judge:
         """
         labels, skeleton = sorted(labels, key=lambda one: one.frame), self._session.skeleton
         views = [self._look_at(one) for one in labels]
-        size = self._session.store.size
-        mixups = mixed_up(views, skeleton, self._facts, size, self._look_at, self._linked)
-        whole = [_of_image(view, view.astray(self._facts), mixup) for view, mixup in zip(views, mixups, strict=True)]
+        mixups = mixed_up(views, self._maps)
+        stray = [view.astray(self._facts) for view in views]
+        whole = [_of_image(*one) for one in zip(views, stray, mixups, strict=True)]
         good = [view for view, doubt in zip(views, whole, strict=True) if doubt is None]
         reference_mm = reference_lengths_mm(good, skeleton, self._facts)
         found, still = list[LabelDoubt](), stand_still(labels)
-        for view, doubt, stands in zip(views, whole, still, strict=True):
-            astray = view.astray(self._facts)
+        for view, doubt, astray, stands in zip(views, whole, stray, still, strict=True):
             if doubt is None:
                 suspect = astray | stands
                 bad = impossible_bones(view, skeleton, reference_mm, suspect)
@@ -83,16 +83,15 @@ class Judge:
         return found
 
     def fault(self, labels: Sequence[FrameLabels], doubts: Sequence[LabelDoubt]) -> str | None:
-        """Say what is wrong with the labels of a file as a whole, and the way out; nothing where they are usable.
+        """Return what is wrong with the labels of a file as a whole, and the way out; nothing where they are usable.
 
         Args:
             labels: Of the file.
             doubts: Of these.
         """
-        judged = [one.frame for one in labels if (one.flag == VISIBLE).sum() >= LEAST_JOINTS]
+        judged = [one.frame for one in labels if is_judged(one)]
         of_images = [doubt for doubt in doubts if doubt.joint is None]
-        views, size = [self._look_at(one) for one in labels], self._session.store.size
-        mixup = all_together(views, self._session.skeleton, self._facts, size, self._look_at, self._linked)
+        mixup = all_together([self._look_at(one) for one in labels], self._maps)
         if mixup is not None:
             wanted = "frames numbered from 0" if mixup.shift else "u to the right, v downwards, joints by their names"
             return (
@@ -144,7 +143,7 @@ def usable_labels(
 
 
 def believed(labels: Sequence[FrameLabels], doubts: Sequence[LabelDoubt], skeleton: Skeleton) -> list[FrameLabels]:
-    """Give the labels without what is not believed: those joints are absent, and nothing is nearer than they."""
+    """Return the labels without what is not believed: those joints are absent, and nothing is nearer than they."""
     wrong: dict[int, set[int]] = {}
     for doubt in doubts:
         if not doubt.believed:
@@ -154,14 +153,14 @@ def believed(labels: Sequence[FrameLabels], doubts: Sequence[LabelDoubt], skelet
 
 
 def without(labels: FrameLabels, joints: set[int]) -> FrameLabels:
-    """Give the labels of a frame with some joints absent."""
+    """Return the labels of a frame with some joints absent."""
     uv_px, flag = labels.uv_px.copy(), labels.flag.copy()
     uv_px[list(joints)], flag[list(joints)] = np.nan, ABSENT
     return replace(labels, uv_px=uv_px, flag=flag, nearer=tuple(p for p in labels.nearer if not joints & set(p)))
 
 
 def stand_still(labels: Sequence[FrameLabels]) -> NDArray[np.bool_]:
-    """Say which joints (N, J) stand exactly where they stood in the image before, since the hand last moved or earlier.
+    """Return which joints (N, J) stand exactly where they stood in the image before the hand last moved.
 
     Some tools leave a point of the image before where a person puts none. Whole pixels agree now and then by chance,
     and a hand may lean on a joint; hence this alone is no doubt.

@@ -35,7 +35,7 @@ class HandFacts:
 
 
 def hand_facts(skeleton: Skeleton) -> HandFacts:
-    """Tell what is known of the joints of a skeleton; of one that is no known set of hand joints that is little."""
+    """Return what is known of the joints of a skeleton; of one that is no known set of hand joints that is little."""
     known = SKELETONS.get(skeleton.name)
     usual_mm, size_mm = np.full(len(skeleton), np.nan), np.full(len(skeleton), UNKNOWN_SIZE_MM)
     if known is not None and known == skeleton:
@@ -51,7 +51,7 @@ def hand_facts(skeleton: Skeleton) -> HandFacts:
 
 
 def usual_lengths_mm() -> Floats:
-    """Give the bone lengths (21,) of the hand model's mean hand, NaN at the root."""
+    """Return the bone lengths (21,) of the hand model's mean hand, NaN at the root."""
     return HAND21.bone_lengths(_mean_joints_mm())
 
 

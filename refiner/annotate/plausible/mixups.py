@@ -18,8 +18,6 @@ from refiner.annotate.sessions.labels import VISIBLE, FrameLabels
 from refiner.hand.skeleton import Skeleton
 
 Floats = NDArray[np.float64]
-LookAt = Callable[[FrameLabels], View]
-"""Gives the view of labels upon the map of the frame that they name."""
 
 FAR_MM = 40.0
 """A joint without a reading, or farther from the hand than this, is so far off."""
@@ -63,8 +61,32 @@ class Mixup:
         return f"{self.what}: {self.instead_mm:.0f} mm away from it, {self.misfit_mm:.0f} mm as they are"
 
 
+@dataclass(frozen=True)
+class LabelledMaps:
+    """The maps of a session, upon which labels can be read in another way.
+
+    Attributes:
+        skeleton: Names and tree of the joints.
+        facts: Of the joints.
+        size: Side of the maps in pixels.
+        look_at: Returns the view of labels upon the map of the frame that they name.
+        linked: Whether two frames belong to one unbroken sequence.
+    """
+
+    skeleton: Skeleton
+    facts: HandFacts
+    size: int
+    look_at: Callable[[FrameLabels], View]
+    linked: Callable[[int, int], bool]
+
+
+def is_judged(labels: FrameLabels) -> bool:
+    """Return whether an image has enough visible clicks to be judged."""
+    return bool((labels.flag == VISIBLE).sum() >= LEAST_JOINTS)
+
+
 def misfits_mm(views: Sequence[View], skeleton: Skeleton, facts: HandFacts) -> Floats:
-    """Give the distance (N, J) of visible joints from the nearest hand, at most `FAR_MM`; NaN where not visible.
+    """Return the distance (N, J) of visible joints from the nearest hand, at most `FAR_MM`; NaN where not visible.
 
     Joints that make no `hand21` are compared with the nearest reading instead.
     """
@@ -84,37 +106,30 @@ def misfits_mm(views: Sequence[View], skeleton: Skeleton, facts: HandFacts) -> F
     return np.where(visible, np.nan_to_num(off_mm, nan=FAR_MM).clip(max=FAR_MM), np.nan)
 
 
-def mixed_up(
-    views: Sequence[View], skeleton: Skeleton, facts: HandFacts, size: int, look_at: LookAt,
-    linked: Callable[[int, int], bool],
-) -> list[Mixup | None]:  # fmt: skip
-    """Say which images' labels fit much better when they are read another way.
+def mixed_up(views: Sequence[View], of: LabelledMaps) -> list[Mixup | None]:
+    """Return which images' labels fit much better when they are read another way.
 
     Args:
         views: Of the images.
-        skeleton: Names and tree of the joints.
-        facts: Of them.
-        size: Side of the maps in pixels.
-        look_at: See there.
-        linked: Whether two frames belong to one unbroken sequence.
+        of: The maps that they show.
     """
     found: list[Mixup | None] = [None] * len(views)
-    judged = [n for n, view in enumerate(views) if (view.labels.flag == VISIBLE).sum() >= LEAST_JOINTS]
+    judged = [n for n, view in enumerate(views) if is_judged(view.labels)]
     if not judged:
         return found
-    misfit_mm = misfits_mm([views[n] for n in judged], skeleton, facts)
+    misfit_mm = misfits_mm([views[n] for n in judged], of.skeleton, of.facts)
     poor = np.nanmean(misfit_mm, axis=1) > WELL_MM
     at, misfit_mm = [n for n, is_poor in zip(judged, poor, strict=True) if is_poor], misfit_mm[poor]
     mean_mm, best_mm = np.nanmean(misfit_mm, axis=1), np.full(len(at), np.inf)
     needed_mm = np.maximum(GAIN_MM, GAIN_SHARE * mean_mm)
-    for what, ways in _other_ways([views[n].labels for n in at], facts, size).items():
-        instead_mm = np.nanmean(misfits_mm([look_at(way) for way in ways], skeleton, facts), axis=1)
+    for what, ways in _other_ways([views[n].labels for n in at], of.facts, of.size).items():
+        instead_mm = np.nanmean(misfits_mm([of.look_at(way) for way in ways], of.skeleton, of.facts), axis=1)
         for n in np.flatnonzero((mean_mm - instead_mm > needed_mm) & (instead_mm < best_mm)):
             found[at[n]], best_mm[n] = Mixup(what, float(mean_mm[n]), float(instead_mm[n])), instead_mm[n]
     for shift in _SHIFTS:
-        near = [n for n in range(len(at)) if linked(views[at[n]].labels.frame, views[at[n]].labels.frame + shift)]
-        moved = [look_at(_moved(views[at[n]].labels, shift)) for n in near]
-        for n, instead_mm in zip(near, misfits_mm(moved, skeleton, facts) if near else [], strict=True):
+        near = [n for n in range(len(at)) if of.linked(views[at[n]].labels.frame, views[at[n]].labels.frame + shift)]
+        moved = [of.look_at(_moved(views[at[n]].labels, shift)) for n in near]
+        for n, instead_mm in zip(near, misfits_mm(moved, of.skeleton, of.facts) if near else [], strict=True):
             gain_mm = min(mean_mm[n] - np.nanmean(instead_mm), np.nanmedian(misfit_mm[n]) - np.nanmedian(instead_mm))
             if gain_mm > NEIGHBOUR_GAIN_MM and np.nanmean(instead_mm) < min(best_mm[n], NEIGHBOUR_MM):
                 best_mm[n] = np.nanmean(instead_mm)
@@ -123,33 +138,26 @@ def mixed_up(
     return found
 
 
-def all_together(
-    views: Sequence[View], skeleton: Skeleton, facts: HandFacts, size: int, look_at: LookAt,
-    linked: Callable[[int, int], bool],
-) -> Mixup | None:  # fmt: skip
-    """Say how the labels of all images together fit better when they are read another way.
+def all_together(views: Sequence[View], of: LabelledMaps) -> Mixup | None:
+    """Return how the labels of all images together fit better when they are read another way.
 
     Single images often do not tell: clicks are noisy, and motion between frames may be less than their error.
 
     Args:
         views: Of the images.
-        skeleton: Names and tree of the joints.
-        facts: Of them.
-        size: Side of the maps in pixels.
-        look_at: See there.
-        linked: Whether two frames belong to one unbroken sequence.
+        of: The maps that they show.
     """
-    judged = [view for view in views if (view.labels.flag == VISIBLE).sum() >= LEAST_JOINTS]
+    judged = [view for view in views if is_judged(view.labels)]
     judged = judged[:: 1 + len(judged) // MOST_IMAGES]
     if len(judged) < LEAST_IMAGES:
         return None
     labels = [view.labels for view in judged]
-    ways = {what: list(enumerate(way)) for what, way in _other_ways(labels, facts, size).items()}
+    ways = {what: list(enumerate(way)) for what, way in _other_ways(labels, of.facts, of.size).items()}
     shifts = {_SHIFTED.format(abs(shift), "later" if shift > 0 else "earlier"): shift for shift in _SHIFTS}
     for what, shift in shifts.items():
-        near = [n for n, one in enumerate(labels) if linked(one.frame, one.frame + shift)]
+        near = [n for n, one in enumerate(labels) if of.linked(one.frame, one.frame + shift)]
         ways[what] = [(n, _moved(labels[n], shift)) for n in near]
-    all_mm = np.nanmean(misfits_mm(judged, skeleton, facts), axis=1)
+    all_mm = np.nanmean(misfits_mm(judged, of.skeleton, of.facts), axis=1)
     best: Mixup | None = None
     if all_mm.mean() < GAIN_MM:
         return best
@@ -157,7 +165,7 @@ def all_together(
         if len(way) < LEAST_IMAGES:
             continue
         at = [n for n, _ in way]
-        instead_mm = np.nanmean(misfits_mm([look_at(one) for _, one in way], skeleton, facts), axis=1)
+        instead_mm = np.nanmean(misfits_mm([of.look_at(one) for _, one in way], of.skeleton, of.facts), axis=1)
         gain_mm = all_mm[at] - instead_mm
         error_mm = float(gain_mm.std(ddof=1)) / len(at) ** 0.5
         clear = gain_mm.mean() > max(TOGETHER_MM, TOGETHER_ERRORS * error_mm)

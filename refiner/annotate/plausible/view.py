@@ -83,13 +83,13 @@ class View:
         return cls(labels, ray, mm_per_px, np.where(clicked, away_mm, np.nan), near_mm, far_mm, lifted_mm)
 
     def astray(self, facts: HandFacts) -> NDArray[np.bool_]:
-        """Say which visible clicks (J,) have no reading near: none within its size and a hurried click's error."""
+        """Return which visible clicks (J,) have no reading near: none within its size and a hurried click's error."""
         margin_mm = ASTRAY_PX * np.nan_to_num(self.mm_per_px)
         return (self.labels.flag == VISIBLE) & (self.away_mm > facts.size_mm + margin_mm)
 
 
 def pixels_of(uv_px: Floats, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Give column and row (J,) of the pixel under each place (J, 2), and which lie in the map; the others are at 0."""
+    """Return column and row (J,) of the pixel under each place (J, 2), and which are in the map; the others are 0."""
     pixel = np.round(np.nan_to_num(uv_px, nan=-9.0)).clip(-9, 1 << 30).astype(np.int64)
     inside = np.asarray(((pixel >= 0) & (pixel < shape[::-1])).all(axis=1))
     pixel[~inside] = 0
@@ -97,6 +97,6 @@ def pixels_of(uv_px: Floats, shape: tuple[int, ...]) -> tuple[NDArray[np.int64],
 
 
 def distance_px(depth_mm: NDArray[np.floating]) -> Floats:
-    """Give the distance (H, W) from each pixel to the nearest reading."""
+    """Return the distance (H, W) from each pixel to the nearest reading."""
     missing = (depth_mm <= 0).astype(np.uint8)
     return cv2.distanceTransform(missing, cv2.DIST_L2, cv2.DIST_MASK_5).astype(np.float64)

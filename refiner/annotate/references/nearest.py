@@ -14,12 +14,12 @@ _AHEAD, _HELD = 1 << 21, 1 << 24
 
 
 def nearest_references(distances: Distances, references: Sequence[int]) -> NDArray[np.int64]:
-    """Give every frame's nearest reference, (N,) frame numbers: of equals the earliest, of a reference itself."""
+    """Return every frame's nearest reference, (N,) frame numbers: of equals the earliest, of a reference itself."""
     return nearest_of(distances, references)[0]
 
 
 def nearest_of(distances: Distances, references: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Give every frame's nearest reference (N,), as `nearest_references` does, and its distance (N,)."""
+    """Return every frame's nearest reference (N,), as `nearest_references` does, and its distance (N,)."""
     frames = np.unique(np.asarray(references, np.int64))
     source, away = np.full(len(distances), -1), np.full(len(distances), np.inf, np.float32)
     for some, rows in in_blocks(distances, frames):

@@ -133,7 +133,7 @@ def write_labels(
 
 
 def _frame_of(image: Any, names: FrameNames, size: int, where: str) -> int | None:
-    """Give the frame of an image, nothing where its name is none of the session's."""
+    """Return the frame of an image, nothing where its name is none of the session's."""
     if image.get("frame") is not None:
         frame = field(image, "frame", int, where)
     elif isinstance(name := image.get("file_name"), str) and name:
@@ -173,7 +173,7 @@ def _centres(content: Any, images: Sequence[Any], path: str | Path) -> tuple[Cen
 
 
 def _places(category: Any, skeleton: Skeleton, path: str | Path) -> list[int]:
-    """Give the index in the skeleton of each joint that a category names."""
+    """Return the index in the skeleton of each joint that a category names."""
     where = f"{path}: category {category['id']}"
     names = field(category, "keypoints", list, where)
     unknown = [name for name in names if name not in skeleton.joints]

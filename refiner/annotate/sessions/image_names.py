@@ -27,7 +27,7 @@ class FrameNames:
         self._numbered = any(_stem(source).isdecimal() for source in sources)
 
     def frame(self, name: str) -> int | None:
-        """Give the frame that a name means, nothing where it means none.
+        """Return the frame that a name means, nothing where it means none.
 
         Raises:
             LabelError: It may mean several.

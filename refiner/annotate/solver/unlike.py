@@ -8,7 +8,7 @@ from refiner.annotate.solver.terms import NCC_STEPS
 
 @numba.njit(nogil=True, cache=True)
 def _spline(values, u, v):
-    """Give a smooth surface through a window's samples at (u, v): value, two slopes, three curvatures.
+    """Return a smooth surface through a window's samples at (u, v): value, two slopes, three curvatures.
 
     Quadratic B-splines over 3 x 3 samples (they smooth a little). Outside the window the border's value holds, without
     slope, and ok is False.

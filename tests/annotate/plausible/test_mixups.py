@@ -4,7 +4,7 @@ import numpy as np
 from labelled_sequence import CAMERA, SIZE
 
 from refiner.annotate.plausible.facts import hand_facts
-from refiner.annotate.plausible.mixups import FAR_MM, Mixup, all_together, misfits_mm, mixed_up
+from refiner.annotate.plausible.mixups import FAR_MM, LabelledMaps, Mixup, all_together, misfits_mm, mixed_up
 from refiner.annotate.plausible.view import View
 from refiner.annotate.sessions.labels import FrameLabels
 from refiner.hand.skeleton import Skeleton
@@ -33,6 +33,9 @@ def linked(a, b):
     return 0 <= b < 5
 
 
+MAPS = LabelledMaps(SEVEN, FACTS, SIZE, look_at, linked)
+
+
 def test_joints_of_no_hand_are_as_far_off_as_the_nearest_reading_and_no_farther_than_far():
     # 3 px to the right of the last column are 21 mm, 9 px are more than 40; hidden and absent ones are not asked.
     uv_px = [(9, 0), (12, 5), (18, 5), (12, 5), (np.nan, np.nan), (5, 5), (12, 5)]
@@ -46,7 +49,7 @@ def test_exchanged_and_shifted_images_are_told_and_right_ones_are_not():
     exchanged = labels_of(2, column(2, u=9).uv_px[:, ::-1])
     # 40 mm are 5.7 px: clicks 8 px too low, on the plate of two frames later, lie beside it by 3 px and more mostly.
     later = labels_of(0, column(2, first=4).uv_px)
-    found = mixed_up([look_at(one) for one in (*right, exchanged, later)], SEVEN, FACTS, SIZE, look_at, linked)
+    found = mixed_up([look_at(one) for one in (*right, exchanged, later)], MAPS)
     assert found[:3] == [None] * 3
     assert found[3].what == "with u and v exchanged"
     assert found[3].instead_mm == 0
@@ -55,18 +58,18 @@ def test_exchanged_and_shifted_images_are_told_and_right_ones_are_not():
 
 def test_of_few_clicks_and_few_images_nothing_is_told():
     few = labels_of(0, column(0, u=25).uv_px, (2, 2, 2, 2, 2, 1, 0))  # five visible ones
-    assert mixed_up([look_at(few)], SEVEN, FACTS, SIZE, look_at, linked) == [None]
+    assert mixed_up([look_at(few)], MAPS) == [None]
     wrong = [labels_of(frame, column(frame + 2).uv_px) for frame in range(2)]
-    assert all_together([look_at(one) for one in wrong], SEVEN, FACTS, SIZE, look_at, linked) is None
+    assert all_together([look_at(one) for one in wrong], MAPS) is None
 
 
 def test_all_together_tell_by_how_many_frames_they_are_off():
     wrong = [labels_of(frame, column(frame + 2).uv_px) for frame in range(3)]
-    found = all_together([look_at(one) for one in wrong], SEVEN, FACTS, SIZE, look_at, linked)
+    found = all_together([look_at(one) for one in wrong], MAPS)
     # On the plate two frames later all lie upon it; as they are two are 7 mm off, one 21, one 35, and so on.
     assert (found.what, found.shift, found.instead_mm) == ("as those of the frames 2 later", 2, 0)
     right = [column(frame) for frame in range(5)]
-    assert all_together([look_at(one) for one in right], SEVEN, FACTS, SIZE, look_at, linked) is None
+    assert all_together([look_at(one) for one in right], MAPS) is None
 
 
 def test_a_mixup_is_told_with_both_values():
