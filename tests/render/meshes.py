@@ -31,7 +31,7 @@ def sphere(centre, radius, rings=48, sectors=96):
 def ray_cast(vertices, triangles, camera, shape):
     """Depth at each pixel centre by Moeller and Trumbore's test of every ray against every triangle; 0 for a miss.
 
-    Also the least barycentric margin of the triangle that was hit: small beside an edge.
+    Also how steep the triangle that was hit is, in depth a pixel: |dz| along u and v together.
     """
     fx, fy, cx, cy = camera
     v, u = np.mgrid[: shape[0], : shape[1]]
@@ -45,13 +45,14 @@ def ray_cast(vertices, triangles, camera, shape):
         q = np.cross(-a, first)
         t = (rays * q).sum(-1) / determinant
         z = (q * second).sum(-1) / determinant
-    margin = np.minimum(np.minimum(s, t), 1 - s - t)
-    hit = (margin >= 0) & (z > 0) & (determinant != 0)
+    hit = (s >= 0) & (t >= 0) & (s + t <= 1) & (z > 0) & (determinant != 0)
     z = np.where(hit, z, np.inf)
     nearest = z.argmin(axis=1)
     rows = np.arange(len(z))
     depth = z[rows, nearest]
-    return (
-        np.where(np.isfinite(depth), depth, 0).reshape(shape),
-        np.where(np.isfinite(depth), margin[rows, nearest], 0).reshape(shape),
-    )
+    # z = n . a / n . ray, hence dz/du = -z (n_x / fx) / n . ray, and with v likewise.
+    normal = np.cross(first, second)[nearest]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = np.abs(normal[:, :2] / (fx, fy)).sum(-1) * depth / np.abs((normal * rays[:, 0]).sum(-1))
+    known = np.isfinite(depth)
+    return np.where(known, depth, 0).reshape(shape), np.where(known, slope, 0).reshape(shape)
