@@ -34,13 +34,14 @@ def inspect(
         raise OutputExistsError(f"{sheet} exists. Give another name, or --overwrite.")
     store = DepthStore(dataset, allow_incomplete=True)
     report = inspect_store(store)
-    if sheet is not None and len(store):
+    drawn = sheet is not None and "depth_mm" in report
+    if drawn:
         write_sheet(store, Path(sheet), labels=labels)
     if json:
         print(dumps(report, indent=2))
     else:
         print("\n".join(_lines(report, labels=labels)))
-        if sheet is not None and len(store):
+        if drawn:
             print(f"{sheet}: contact sheet of {min(SHEET_ITEMS, len(store))} maps")
     for problem in report["problems"]:
         print(f"{dataset}: {problem}", file=sys.stderr)
@@ -69,12 +70,11 @@ def write_sheet(store: "DepthStore", path: Path, *, labels: bool, items: int = S
 
 
 def _lines(report: dict[str, Any], *, labels: bool) -> list[str]:
-    distance, cube = report["distance_mm"], report["cube_mm"]
     lines = [
         f"{report['path']}: {report['items']} maps of {report['size_px']} px, {report['depth_unit_mm']:g} mm a step"
     ]
-    if report["depth_mm"]:
-        low, high = report["depth_mm"]
+    if report.get("depth_mm"):
+        (low, high), distance, cube = (report[key] for key in ("depth_mm", "distance_mm", "cube_mm"))
         lines += [
             f"depth      {low:.0f} to {high:.0f} mm, {report['pixels_with_a_reading']:.1%} of pixels have a reading",
             f"distance   {distance['min']:.0f} to {distance['max']:.0f} mm, median {distance['median']:.0f}",

@@ -124,6 +124,8 @@ def render(
     real = DepthStore(like) if like is not None else None
     solved = poses_from(DepthStore(poses), load_hand()) if poses is not None else None
     model_set = real or (DepthStore(poses) if poses is not None else None)
+    if model_set is not None:
+        model_set.require_whole()
 
     if camera is not None:
         image_camera = camera_of(camera)

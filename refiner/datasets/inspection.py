@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from refiner import viz
@@ -24,9 +23,23 @@ def inspect_store(store: DepthStore) -> dict[str, Any]:
     """Summarise a store, chunk by chunk.
 
     Returns:
-        A dictionary of plain values. `problems` lists what makes the store unfit for use; `doubtful_labels` lists
-        items with {"item", "reason", "joint", "value_mm"}, the worst first.
+        A dictionary of plain values. `problems` lists what makes the store unfit for use; where parts of it are
+        missing nothing is said of its content. `doubtful_labels` lists items with {"item", "reason", "joint",
+        "value_mm"}, the worst first.
     """
+    problems = _problems(store)
+    report: dict[str, Any] = {
+        "path": str(store.path),
+        "items": len(store),
+        "size_px": store.size,
+        "depth_unit_mm": store.depth_unit_mm,
+        "arrays": store.names,
+        "complete": store.complete,
+        "provenance": store.provenance,
+        "problems": problems,
+    }
+    if problems:
+        return report  # what was lost would be counted as maps without readings and joints at the camera
     nothing, readings, pixels = 0, 0, 0
     low, high = np.inf, 0.0
     for start, stop in store.chunk_ranges():
@@ -39,21 +52,15 @@ def inspect_store(store: DepthStore) -> dict[str, Any]:
         if valid.any():
             low, high = min(low, float(depth[valid].min())), max(high, float(depth.max()))
     centre, cube = store.read("centre_mm"), store.read("cube_mm")
-    report: dict[str, Any] = {
-        "path": str(store.path),
-        "items": len(store),
-        "size_px": store.size,
-        "depth_unit_mm": store.depth_unit_mm,
-        "arrays": store.names,
-        "complete": store.complete,
+    report |= {
         "depth_mm": [low, high] if readings else None,
         "distance_mm": _quantiles(centre[:, 2]),
         "cube_mm": _quantiles(cube),
         "pixels_with_a_reading": readings / max(pixels, 1),
         "empty_maps": nothing,
-        "provenance": store.provenance,
-        "problems": _problems(store, nothing),
     }
+    if nothing:
+        problems.append(f"{nothing} maps hold no reading at all")
     if store.skeleton is not None:
         doubts = doubtful_labels(store)
         report |= {
@@ -97,22 +104,14 @@ def doubtful_labels(store: DepthStore) -> list[dict[str, Any]]:
     return sorted(doubts, key=lambda entry: -entry["value_mm"])
 
 
-def _problems(store: DepthStore, empty_maps: int) -> list[str]:
+def _problems(store: DepthStore) -> list[str]:
     problems = []
     if not store.complete:
         problems.append(f"incomplete; continue it with: {store.provenance.get('command', 'the command that began it')}")
-    group = zarr.open_group(store.path, mode="r")
-    for name in store.names:
-        array = group[name]
-        assert isinstance(array, zarr.Array)
-        missing = array.nchunks - array.nchunks_initialized
-        # Other programs leave out chunks of zeros, which are legal in every array but this one.
-        if name == "depth" and missing and store.complete:
-            problems.append(f"{missing} of {array.nchunks} chunks of {name} are missing and read as zeros")
+        return problems
+    problems += [*store.lost()] or [*store.damaged()]
     if len(store) == 0:
         problems.append("no items")
-    if empty_maps:
-        problems.append(f"{empty_maps} maps hold no reading at all")
     return problems
 
 

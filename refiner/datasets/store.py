@@ -1,7 +1,7 @@
 """The store: one dataset is one Zarr v3 group, `NAME.zarr`; `refiner.datasets.store_writer` writes it.
 
 All arrays share the item axis N and its chunk length. A store that is not `complete` is refused with the command that
-continues its writing.
+continues its writing, and one of this program whose arrays or chunks were lost with the name of what is missing.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from refiner.datasets.chunks import DAMAGE, damaged_chunks, lost_chunks
 from refiner.errors import DatasetNotFoundError, IncompleteStoreError, StoreError
 from refiner.hand.skeleton import HAND21, Skeleton
 
@@ -68,10 +69,14 @@ class DepthStore:
     def __init__(self, path: str | Path, *, allow_incomplete: bool = False) -> None:
         """Open and check a store.
 
+        Args:
+            path: Where it lies.
+            allow_incomplete: Open it also where its writing was interrupted or parts of it were lost.
+
         Raises:
             DatasetNotFoundError: There is no Zarr group.
             IncompleteStoreError: Its writing was interrupted.
-            StoreError: It breaks the format; the message says where.
+            StoreError: It breaks the format, or parts of it are missing; the message says where.
         """
         self.path = Path(path)
         if not (self.path / "zarr.json").is_file():
@@ -100,10 +105,15 @@ class DepthStore:
         if not isinstance(unit, int | float) or not unit > 0:
             raise StoreError(f"{self.path}: found the attribute depth_unit_mm = {unit!r}, wanted a number > 0 (mm).")
         self.depth_unit_mm = float(unit)
+        self._arrays = {name: self._open(name) for name in ARRAYS if (self.path / name).is_dir()}
+        self._written: list[str] = list(attributes.get("arrays") or ())  # pyright: ignore[reportArgumentType]
+        if not allow_incomplete and (lost := next(self.lost(), None)):
+            raise StoreError(self._damaged(lost))
         self._check_arrays()
         self.size = int(self._array("depth").shape[1])
         self.skeleton = self._read_skeleton(attributes.get("skeleton"))
-        self._check_finite()
+        if not allow_incomplete:
+            self._check_finite()
 
     def __len__(self) -> int:
         """Give the number of items."""
@@ -111,16 +121,42 @@ class DepthStore:
 
     def __contains__(self, name: str) -> bool:
         """Say whether the store holds an array of this name."""
-        return name in self._group
+        return name in self._arrays
 
     @property
     def names(self) -> list[str]:
         """Give the names of the arrays it holds, in the order of the format."""
-        return [name for name in ARRAYS if name in self._group]
+        return list(self._arrays)
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """Read the rows [start, stop) of one array into memory."""
-        return np.asarray(self._array(name)[start : len(self) if stop is None else stop])
+        """Read the rows [start, stop) of one array into memory.
+
+        Raises:
+            StoreError: A chunk of them cannot be decoded; the message names it.
+        """
+        array, stop = self._array(name), len(self) if stop is None else stop
+        try:
+            return np.asarray(array[start:stop])
+        except DAMAGE as error:
+            found = next(damaged_chunks(array, self.path / name, start, stop), None)
+            if found is None:
+                raise
+            raise StoreError(self._damaged(found)) from error
+
+    def lost(self) -> Iterator[str]:
+        """Describe the arrays and chunks that this program wrote and that are not there any more."""
+        if "version" not in self.provenance:
+            return  # another program's, which may leave out chunks of zeros
+        for name in dict.fromkeys([*self._written, *self.names]):
+            if name not in self._arrays:
+                yield f"the array {name} is missing"
+            else:
+                yield from lost_chunks(self._array(name), self.path / name)
+
+    def damaged(self) -> Iterator[str]:
+        """Read everything, and describe the chunks that cannot be decoded."""
+        for name in self.names:
+            yield from damaged_chunks(self._array(name), self.path / name)
 
     def chunk_ranges(self) -> Iterator[tuple[int, int]]:
         """Give the (start, stop) of each chunk of `depth`: the ranges that are cheap to read."""
@@ -131,14 +167,33 @@ class DepthStore:
         """Give the fingerprint of the store's content (see `store_digest`)."""
         return store_digest(self.path)
 
-    def _array(self, name: str) -> Any:
+    def require_whole(self) -> None:
+        """Read everything once: for users of a part, who would not notice that another part is damaged.
+
+        Raises:
+            StoreError: A chunk cannot be decoded; the message names it.
+        """
+        if damaged := next(self.damaged(), None):
+            raise StoreError(self._damaged(damaged))
+
+    def _damaged(self, what: str) -> str:
+        command = self.provenance.get("command")
+        again = f"make it again (--overwrite) with: {command}" if command else "make it again"
+        return f"{self.path} is not whole: {what}. `refiner inspect` lists all. Copy it once more, or {again}"
+
+    def _open(self, name: str) -> Any:
         try:
             return self._group[name]
-        except KeyError:
-            raise StoreError(f"{self.path} has no array {name!r}; it holds {', '.join(sorted(self._group))}.") from None
+        except (KeyError, ValueError) as error:
+            raise StoreError(self._damaged(f"{name}/zarr.json is missing or damaged ({error})")) from error
+
+    def _array(self, name: str) -> Any:
+        if name not in self._arrays:
+            raise StoreError(f"{self.path} has no array {name!r}; it holds {', '.join(self._arrays)}.")
+        return self._arrays[name]
 
     def _check_arrays(self) -> None:
-        missing = [name for name in REQUIRED if name not in self._group]
+        missing = [name for name in REQUIRED if name not in self._arrays]
         if missing:
             raise StoreError(f"{self.path} lacks the arrays {missing}; wanted at least {list(REQUIRED)}.")
         depth = self._array("depth")
@@ -165,7 +220,7 @@ class DepthStore:
                 )
 
     def _read_skeleton(self, attribute: Any) -> Skeleton | None:
-        if "joints_mm" not in self._group:
+        if "joints_mm" not in self._arrays:
             return None
         try:
             skeleton = HAND21 if attribute is None else Skeleton.from_attrs(attribute)
@@ -182,7 +237,7 @@ class DepthStore:
         for name in ("camera", "centre_mm", "cube_mm"):
             values = self.read(name)
             finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-            if self.complete and not finite.all():
+            if not finite.all():
                 raise StoreError(
                     f"{self.path}: {name} is not finite in {int((~finite).sum())} items, the first is item "
                     f"{int(np.argmin(finite))} ({values[np.argmin(finite)]}). Only joints_mm may hold NaN."

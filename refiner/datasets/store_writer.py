@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from refiner.datasets.store import ARRAYS, FORMAT, DepthStore, is_whole, store_digest
 from refiner.errors import DatasetNotFoundError, OutputExistsError, StoreError, UsageError
@@ -109,6 +109,7 @@ class StoreWriter:
         if skeleton is not None:
             attributes["skeleton"] = skeleton.to_attrs()
         axes = {"depth": (size, size), "camera": (4,), "centre_mm": (3,), "cube_mm": (), **arrays}
+        attributes["arrays"] = sorted(axes)  # a copy that lost a whole array is known by it
         if overwrite and self.path.exists():
             _remove(self.path)
         if self.path.exists():
@@ -169,7 +170,7 @@ class StoreWriter:
                     shape=(self.count, *tail),
                     chunks=(self.chunk_items, *tail),
                     dtype=ARRAYS[name][0],
-                    compressors=ZstdCodec(level=1),
+                    compressors=[ZstdCodec(level=1), Crc32cCodec()],
                 )
             os.replace(temporary, self.path)
         finally:

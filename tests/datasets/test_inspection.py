@@ -84,14 +84,6 @@ def test_an_incomplete_store_is_not_whole(tmp_path, still):
     assert "incomplete; continue it with: refiner prepare a b" in report["problems"]
 
 
-def test_a_lost_chunk_is_not_whole(tmp_path, still):
-    store = make_store(tmp_path / "a.zarr", still)
-    (tmp_path / "a.zarr/depth/c/0/0/0").unlink()
-    problems = inspect_store(store)["problems"]
-    assert any("1 of 1 chunks of depth are missing" in problem for problem in problems)
-    assert any("10 maps hold no reading" in problem for problem in problems)
-
-
 def test_sheet_items_are_spread():
     assert list(sheet_items(100, 3)) == [0, 50, 99]
     assert list(sheet_items(2, 5)) == [0, 1]

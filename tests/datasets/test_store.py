@@ -74,7 +74,7 @@ def put(group, name, values):
     [
         (lambda g: g.attrs.update(format="other/1"), "found the attribute format = 'other/1'"),
         (lambda g: g.attrs.update(depth_unit_mm=0), "depth_unit_mm = 0, wanted a number > 0"),
-        (lambda g: g.__delitem__("camera"), r"lacks the arrays \['camera'\]"),
+        (lambda g: (g.attrs.update(provenance={}), g.__delitem__("camera")), r"lacks the arrays \['camera'\]"),
         (lambda g: put(g, "cube_mm", np.ones(4, np.float32)), r"cube_mm of shape \(4,\)"),
         (lambda g: put(g, "camera", np.ones((5, 3), np.float32)), r"camera of shape \(5, 3\)"),
         (lambda g: put(g, "depth", np.ones((5, 8, 8))), "depth of type float64"),

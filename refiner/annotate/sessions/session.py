@@ -82,13 +82,14 @@ class Session:
 
         Raises:
             OutputExistsError: Something lies at `path`.
-            StoreError: The maps are in no order, or have no joints to take.
+            StoreError: The maps are damaged, in no order, or have no joints to take.
             LabelError: The lengths are impossible.
         """
         from refiner.annotate.sessions.truth import bones_of_store, labels_of_store
 
         path, store = Path(path), DepthStore(store_path)
         _require_absent(path)
+        store.require_whole()
         starts_of(store)
         if bones_mm is not None:
             bones_mm = check_bones(bones_mm, skeleton_of(store))
