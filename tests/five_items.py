@@ -22,7 +22,7 @@ def rows(start, stop):
         "camera": np.ones((len(items), 4), np.float32),
         "centre_mm": np.tile(np.float32([0, 0, 600]), (len(items), 1)),
         "cube_mm": np.full(len(items), 260, np.float32),
-        "joints_mm": np.zeros((len(items), 21, 3), np.float32) + items[:, None, None],
+        "joints_mm": (np.arange(63).reshape(21, 3) + [0, 0, 600] + items[:, None, None]).astype(np.float32),
         "visible": np.ones((len(items), 21), bool),
         "source": [f"item {i}" for i in items],
     }

@@ -85,6 +85,7 @@ def _lines(report: dict[str, Any], *, labels: bool) -> list[str]:
         lines.append(
             f"labels     {report['skeleton']}, {report['joints']} joints, {report['labelled_items']} items whole"
         )
+        lines += _impossible_lines(report["impossible_joints"])
         doubts = report["doubtful_labels"]
         lines.append(f"doubtful   {len(doubts)} labels of {len({doubt['item'] for doubt in doubts})} items")
         if labels:
@@ -97,4 +98,15 @@ def _lines(report: dict[str, Any], *, labels: bool) -> list[str]:
     if command := report["provenance"].get("command"):
         lines.append(f"made by    {command}")
     lines.append("whole" if not report["problems"] else "NOT WHOLE")
+    return lines
+
+
+def _impossible_lines(found: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for reason in dict.fromkeys(entry["reason"] for entry in found):
+        items = [entry["item"] for entry in found if entry["reason"] == reason]
+        joints = sum(entry["joints"] for entry in found if entry["reason"] == reason)
+        more = f" and {len(items) - SHOWN_DOUBTS} more" if len(items) > SHOWN_DOUBTS else ""
+        shown = ", ".join(map(str, items[:SHOWN_DOUBTS]))
+        lines.append(f"unknown    {joints} joints of {len(items)} items, {reason}: items {shown}{more}")
     return lines

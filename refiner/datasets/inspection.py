@@ -25,7 +25,8 @@ def inspect_store(store: DepthStore) -> dict[str, Any]:
     Returns:
         A dictionary of plain values. `problems` lists what makes the store unfit for use; where parts of it are
         missing nothing is said of its content. `doubtful_labels` lists items with {"item", "reason", "joint",
-        "value_mm"}, the worst first.
+        "value_mm"}, the worst first, and `impossible_joints` those whose labels cannot be and count as unknown, with
+        {"item", "reason", "joints": how many}.
     """
     problems = _problems(store)
     report: dict[str, Any] = {
@@ -66,6 +67,7 @@ def inspect_store(store: DepthStore) -> dict[str, Any]:
         report |= {
             "skeleton": store.skeleton.name,
             "joints": len(store.skeleton.joints),
+            "impossible_joints": _impossible(store),
             "labelled_items": int(np.isfinite(store.read("joints_mm")).all(axis=(1, 2)).sum()),
             "doubtful_labels": doubts,
         }
@@ -113,6 +115,15 @@ def _problems(store: DepthStore) -> list[str]:
     if len(store) == 0:
         problems.append("no items")
     return problems
+
+
+def _impossible(store: DepthStore) -> list[dict[str, Any]]:
+    """Name each item with joints that cannot be where their label is, and count as unknown."""
+    return [
+        {"item": int(item), "reason": reason, "joints": int(mask[item].sum())}
+        for reason, mask in store.impossible_joints().items()
+        for item in np.flatnonzero(mask.any(axis=1))
+    ]
 
 
 def _before_surface_mm(store: DepthStore, joints: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ import zarr
 from numpy.typing import NDArray
 
 from refiner.datasets.chunks import DAMAGE, damaged_chunks, lost_chunks
+from refiner.datasets.impossible import impossible_joints
 from refiner.errors import DatasetNotFoundError, IncompleteStoreError, StoreError
 from refiner.hand.skeleton import HAND21, Skeleton
 
@@ -129,11 +130,22 @@ class DepthStore:
         return list(self._arrays)
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """Read the rows [start, stop) of one array into memory.
+        """Read the rows [start, stop) of one array into memory; joints that cannot be are NaN, as unknown ones are.
 
         Raises:
             StoreError: A chunk of them cannot be decoded; the message names it.
         """
+        rows = self._read(name, start, stop)
+        if name == "joints_mm":
+            for mask in self.impossible_joints(start, stop).values():
+                rows[mask] = np.nan
+        return rows
+
+    def impossible_joints(self, start: int = 0, stop: int | None = None) -> dict[str, NDArray[np.bool_]]:
+        """Find labels that cannot be, by reason (see `refiner.datasets.impossible`)."""
+        return impossible_joints(*(self._read(name, start, stop) for name in ("joints_mm", "centre_mm", "cube_mm")))
+
+    def _read(self, name: str, start: int, stop: int | None) -> NDArray[Any]:
         array, stop = self._array(name), len(self) if stop is None else stop
         try:
             return np.asarray(array[start:stop])

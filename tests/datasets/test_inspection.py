@@ -79,6 +79,20 @@ def test_unknown_joints_are_no_doubt(tmp_path, still):
     assert report["doubtful_labels"] == []
 
 
+def test_joints_that_cannot_be_are_unknown_and_named(tmp_path, still):
+    still[2], still[4, 20] = -1, [0, 0, 5000]
+    store = make_store(tmp_path / "a.zarr", still)
+    report = inspect_store(store)
+    assert report["impossible_joints"] == [
+        {"item": 2, "reason": "behind the camera", "joints": 21},
+        {"item": 4, "reason": "far outside the cube", "joints": 1},
+    ]
+    assert report["labelled_items"] == 8
+    assert report["doubtful_labels"] == []
+    assert np.argwhere(np.isnan(store.read("joints_mm")[..., 0])).tolist() == [*([2, j] for j in range(21)), [4, 20]]
+    assert np.isnan(store.read("joints_mm", 4, 5)[0, 20]).all()
+
+
 def test_an_incomplete_store_is_not_whole(tmp_path, still):
     report = inspect_store(make_store(tmp_path / "a.zarr", still, finish=False))
     assert "incomplete; continue it with: refiner prepare a b" in report["problems"]

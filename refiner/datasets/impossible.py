@@ -1,0 +1,38 @@
+"""Labels that no hand in its crop can have: how sets code a joint that nobody labelled.
+
+Some write -1 or 0 for all three coordinates, some leave every joint in one place. Such joints count as unknown, as NaN
+does, wherever a store's joints are read; `refiner inspect` names them.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+FAR_CUBES = 1.0
+"""Farther from the cube's centre along an axis than this many sides of the cube: the cube itself reaches to 0.5."""
+
+
+def impossible_joints(
+    joints_mm: NDArray[np.floating], centre_mm: NDArray[np.floating], cube_mm: NDArray[np.floating]
+) -> dict[str, NDArray[np.bool_]]:
+    """Find joints that cannot be where their label is.
+
+    Args:
+        joints_mm: (N, J, 3) in the camera's frame, NaN where unknown.
+        centre_mm: (N, 3) centres of the crop cubes.
+        cube_mm: (N,) sides of the crop cubes.
+
+    Returns:
+        Reason -> (N, J), true where it holds. A joint has one reason at most.
+    """
+    known = np.isfinite(joints_mm).all(axis=-1)
+    behind = known & (joints_mm[..., 2] <= 0)
+    place = np.where(known[..., None], joints_mm, np.nan)
+    first = np.take_along_axis(place, known.argmax(axis=1)[:, None, None], axis=1)
+    alike = known & (known.sum(axis=1, keepdims=True) > 1) & ~((place != first).any(axis=-1) & known).any(1)[:, None]
+    with np.errstate(invalid="ignore"):
+        away = np.abs(joints_mm - centre_mm[:, None]).max(axis=-1) > FAR_CUBES * cube_mm[:, None]
+    return {
+        "behind the camera": behind,
+        "all joints in one place": alike & ~behind,
+        "far outside the cube": known & away & ~behind & ~alike,
+    }
