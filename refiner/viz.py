@@ -17,6 +17,7 @@ from refiner.files import write_atomically
 Picture = NDArray[np.uint8]
 
 NO_READING = (40, 40, 40)
+_HATCH = (110, 110, 110)
 _FINGER_COLOURS = {
     "thumb": (230, 60, 60),
     "index": (240, 160, 40),
@@ -68,6 +69,20 @@ def colour_difference(difference_mm: NDArray[np.floating], range_mm: float) -> P
     picture = np.where(value < 0, middle + (cold - middle) * -value, middle + (warm - middle) * value)
     picture[np.isnan(difference_mm)] = NO_READING
     return np.rint(picture).astype(np.uint8)
+
+
+def hatch(picture: Picture, mask: NDArray[np.bool_]) -> Picture:
+    """Draw slanted lines over a part of a picture: where nothing was recorded.
+
+    Args:
+        picture: (H, W, 3).
+        mask: (H, W), true where to draw.
+    """
+    rows, columns = np.indices(mask.shape)
+    drawn = picture.copy()
+    drawn[mask] = NO_READING
+    drawn[mask & ((rows + columns) % 8 < 2)] = _HATCH
+    return drawn
 
 
 def draw_skeleton(picture: Picture, uv_px: ArrayLike, skeleton: Skeleton, visible: ArrayLike | None = None) -> Picture:

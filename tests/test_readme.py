@@ -31,13 +31,13 @@ SMALLER = {
 
 
 def make_recordings(folder):
-    """Two sequences of a ball before a wall, as a camera's 16-bit PNG files."""
+    """Two sequences of a bowl before a wall, as a camera's 16-bit PNG files."""
     yy, xx = np.mgrid[:120, :160]
     for sequence in ("first", "second"):
         (folder / sequence).mkdir(parents=True)
         for frame in range(12):
-            inside = (xx - 70 - frame) ** 2 + (yy - 60) ** 2 < 40**2
-            depth = np.where(inside, 600 + 0.2 * (xx - 70), 1500).astype(np.uint16)
+            beside = (xx - 70 - frame) ** 2 + (yy - 60) ** 2
+            depth = np.where(beside < 40**2, 600 + beside / 40, 1500).astype(np.uint16)
             cv2.imwrite(str(folder / sequence / f"{frame:04d}.png"), depth)
 
 

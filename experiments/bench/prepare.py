@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 
 from experiments.bench.timing import report, row
+from refiner.datasets.hands import find_hands
 from refiner.datasets.layouts import LAYOUTS, Frame
 from refiner.datasets.locate import locate_hand
-from refiner.datasets.prepare import find_hands, write_crops
+from refiner.datasets.prepare import write_crops
 
 KINECT2 = (363.9, 363.9, 255.4, 206.3)
 SHAPE = (424, 512)

@@ -20,7 +20,8 @@ def inspect(
 
     Args:
         dataset: The dataset (NAME.zarr); an incomplete one is inspected too.
-        sheet: Write a contact sheet of maps spread over the set to this PNG file.
+        sheet: Write a contact sheet of maps spread over the set to this PNG file; what lies outside the recorded image
+            is hatched, and a title says "+1 part" where something beside the hand is in the map.
         labels: Draw the joints on the sheet, and list the doubtful labels: bone lengths that stray, joints before the
             surface, jumps between frames.
         json: Print the whole report as JSON.
@@ -34,14 +35,14 @@ def inspect(
         raise OutputExistsError(f"{sheet} exists. Give another name, or --overwrite.")
     store = DepthStore(dataset, allow_incomplete=True)
     report = inspect_store(store)
-    drawn = sheet is not None and "depth_mm" in report
-    if drawn:
-        write_sheet(store, Path(sheet), labels=labels)
+    picture = Path(sheet) if sheet is not None and "depth_mm" in report else None
+    if picture is not None:
+        write_sheet(store, picture, labels=labels)
     if json:
         print(dumps(report, indent=2))
     else:
         print("\n".join(_lines(report, labels=labels)))
-        if drawn:
+        if picture is not None:
             print(f"{sheet}: contact sheet of {min(SHEET_ITEMS, len(store))} maps")
     for problem in report["problems"]:
         print(f"{dataset}: {problem}", file=sys.stderr)
@@ -49,9 +50,13 @@ def inspect(
 
 
 def write_sheet(store: "DepthStore", path: Path, *, labels: bool, items: int = SHEET_ITEMS) -> None:
-    """Write maps spread over the set as one picture, near = warm, far = cold, no reading = grey."""
+    """Write maps spread over the set as one picture: near = warm, far = cold, no reading = grey, unrecorded = hatched.
+
+    The title of a map is its number, with "cut" where the recorded image ends in it and "+1 part" where something else
+    as large as a part of a hand is in it.
+    """
     from refiner import viz
-    from refiner.datasets.inspection import read_items, shade_item, sheet_items
+    from refiner.datasets.inspection import outside_image, parts_beside, read_items, shade_item, sheet_items
     from refiner.geometry.camera import project
 
     chosen = sheet_items(len(store), items)
@@ -65,7 +70,8 @@ def write_sheet(store: "DepthStore", path: Path, *, labels: bool, items: int = S
         else:
             picture = viz.enlarge(picture, SHEET_CELL_PX)
         pictures.append(picture)
-        titles.append(str(item))
+        cut, beside = outside_image(store, int(item)).any(), parts_beside(store, int(item))
+        titles.append(f"{item}{' cut' if cut else ''}{f' +{beside} part' if beside else ''}")
     viz.save_png(path, viz.contact_sheet(pictures, titles=titles, columns=8))
 
 

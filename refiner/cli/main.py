@@ -7,6 +7,7 @@ table below, everything else is `--with-dashes`), its docstring the help. `train
 import errno
 import importlib
 import inspect
+import logging
 import os
 import re
 import sys
@@ -59,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0 done, 1 a check failed, 2 usage or bad input.
     """
+    _be_quiet()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
@@ -96,6 +98,12 @@ def run() -> None:
     except BrokenPipeError:  # the reader, say `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _be_quiet() -> None:
+    """Keep image libraries from writing about single files: what is wrong with one is said where it is read."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # read when cv2 is first imported
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 def _overview() -> str:

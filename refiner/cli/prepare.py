@@ -1,9 +1,7 @@
 """The verb `prepare`: from a recording to a dataset of hand crops."""
 
 import hashlib
-import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,10 +10,8 @@ from refiner.files import require_apart
 
 CUBE_MM = 260.0
 """Side of the cube that an adult's hand fits in."""
-NAMED = 10
-"""So many left-out frames are named on the terminal; the report names all."""
-SUSPICIOUS_MM = 2500.0
-"""Hands farther away than this are more likely a wrong depth unit."""
+MOST_LEFT_OUT = 0.9
+"""Where a larger share of the frames is left out, what is left is more likely wrong than right: exit status 2."""
 
 
 def prepare(
@@ -31,23 +27,26 @@ def prepare(
     roi: str | None = None,
     centres: str | None = None,
     hand: Literal["right", "left"] | None = None,
+    pattern: str | None = None,
+    camera_image: str | None = None,
     kind: Literal["real", "synthetic"] | None = None,
     mask_with_synthetic: bool = False,
     views: str | None = None,
     on_error: Literal["skip", "stop"] = "skip",
     overwrite: bool = False,
-) -> None:
+) -> int:
     """Find the hand in each depth map of a recording, cut it out and store it.
 
     The hand is taken to be the nearest thing to the camera of a hand's size; where it is not, narrow the search with
-    --range or --roi, or say where the hands are with --centres. Frames without a hand and files that cannot be read
-    are left out, counted, and named in NAME.prepare.json beside the dataset. The same command goes on after an
-    interruption.
+    --range or --roi, or say where the hands are with --centres. Frames without a hand, maps that cannot be depth maps
+    of a hand and files that cannot be read are left out, counted, and named in NAME.prepare.json beside the dataset;
+    where they are more than 90 % of the frames, the exit status is 2. The same command goes on after an interruption.
 
     Args:
-        src: Folder of depth maps (PNG or TIFF of 16 bits or float, NPY), subfolders included: one sequence a folder,
-            its frames in natural order of their names. A camera.json in a folder, with the keys fx, fy, cx, cy and
-            perhaps depth_unit_mm, holds for it and the folders below.
+        src: Folder of depth maps (PNG of 16 bits; TIFF, NPY or NPZ of 16 bits or float, with one map or many),
+            subfolders and links included, or one file of many: one sequence a folder, its frames in natural order of
+            their names. A camera.json in a folder holds for it and the folders below: fx, fy, cx, cy and perhaps
+            depth_unit_mm, or the file that RealSense, Azure Kinect and Open3D tools write.
         out: The dataset to write, NAME.zarr.
         layout: How the recording is laid out: folder, or nyu (SRC is its folder train or test; crops about the palm
             label, joints are stored as nyu14).
@@ -61,25 +60,31 @@ def prepare(
         centres: Text file with `relative/path u v z` a line: hand centres in pixels and mm, used as they stand;
             frames that are not listed are left out.
         hand: Stored with every map as its side. Left hands are stored as they are, not mirrored.
+        pattern: Of folder: take only files whose path in the recording ends like this, 'depth/*.png'.
+        camera_image: w,h in pixels of the image that the camera's numbers are for, where the maps have another size;
+            they are taken to show its whole width.
         kind: Of nyu: real maps, or the renders beside them; real where nothing is given.
         mask_with_synthetic: Of nyu: keep real readings only where the frame's render has one, as the paper did.
         views: Of nyu: cameras 1, 2, 3 separated by commas; 1, which the benchmark uses, where nothing is given.
         on_error: What to do with a file that cannot be read.
         overwrite: Replace what lies at OUT.
     """
-    import numpy as np
+    from dataclasses import replace
 
+    from refiner.cli.prepare_report import say, say_cameras, write_report
     from refiner.cli.progress import Progress
     from refiner.datasets.centres import read_centres
-    from refiner.datasets.layouts import ASSUMED_FOCAL_PX, LAYOUTS, SKELETONS_OF
+    from refiner.datasets.hands import find_hands
+    from refiner.datasets.layouts import LAYOUTS, SKELETONS_OF, GivenCamera
     from refiner.datasets.layouts.nyu import CUBE_MM as NYU_CUBE_MM
-    from refiner.datasets.prepare import find_hands, write_crops
+    from refiner.datasets.prepare import cut_by_border, write_crops
     from refiner.datasets.store_writer import provenance, require_writable
 
     cube_mm = (NYU_CUBE_MM if layout == "nyu" else CUBE_MM) if cube_mm is None else cube_mm
-    more = _layout_options(layout, kind, views, mask_with_synthetic=mask_with_synthetic)
+    more = _layout_options(layout, pattern, kind, views, mask_with_synthetic=mask_with_synthetic)
     given_camera = _numbers("--camera", camera, "fx,fy,cx,cy", [True, True, False, False])
     near_far = _numbers("--range", range, "near,far", [False, True])
+    image_px = _numbers("--camera-image", camera_image, "w,h", [True, True])
     region = _numbers("--roi", roi, "x,y,w,h", [False, False, True, True])
     _check(near_far is None or 0 <= near_far[0] < near_far[1], "--range", range, "near,far in mm with near < far")
     _check(region is None or all(n == int(n) for n in region), "--roi", roi, "x,y,w,h in whole pixels")
@@ -92,12 +97,11 @@ def prepare(
     require_writable(target, overwrite)
 
     frames = LAYOUTS[layout](recording, given_camera, depth_unit_mm, **more)
-    assumed = sum(frame.camera is None for frame in frames)
-    if assumed:
-        _say(
-            f"no camera is known for {assumed} of {len(frames)} maps: a Kinect v1 is assumed, focal length "
-            f"{ASSUMED_FOCAL_PX:g} px, principal point in the middle of each image (--camera or camera.json tells it)"
-        )
+    if image_px is not None:
+        width, height = (int(n) for n in image_px)
+        frames = [
+            f if f.given is None else replace(f, given=GivenCamera(f.given.camera, (width, height))) for f in frames
+        ]
     with Progress(len(frames), "frames searched") as progress:
         hands = find_hands(
             frames,
@@ -108,34 +112,39 @@ def prepare(
             on_error=on_error,
             on_progress=progress.update,
         )
-    usual_mm = float(np.median([centre[2] for centre in hands.centres_mm]))
-    if not usual_mm < SUSPICIOUS_MM:
-        _say(f"the hands lie at {usual_mm / 1000:.1f} m (median): is --depth-unit-mm right?")
+    say_cameras(frames, hands)
+    for warning in hands.warnings:
+        say(warning)
     cameras, focal_lengths = set(hands.cameras), {camera[:2] for camera in hands.cameras}
     configuration = {
         "layout": layout,
         "camera": list(cameras.pop()) if len(cameras) == 1 else None,
         "focal_px": list(focal_lengths.pop()) if len(focal_lengths) == 1 else None,
-        "camera_assumed": assumed > 0,
+        "camera_assumed": any(frame.given is None for frame in frames),
         "size": size,
         "cube_mm": cube_mm,
         "range_mm": near_far,
         "roi_px": region,
         "centres_sha256": centres and hashlib.sha256(Path(centres).read_bytes()).hexdigest(),
         "hand": hand,
+        "camera_image_px": image_px,
         **more,
         "frames": len(frames),
         "no_hand": len(hands.no_hand),
+        "implausible": len(hands.implausible),
         "unreadable": len(hands.unreadable),
     }
     options = {
         "layout": layout, "camera": camera, "depth-unit-mm": depth_unit_mm, "size": size, "cube-mm": cube_mm,
-        "range": range, "roi": roi, "centres": centres, "hand": hand, "kind": kind, "views": views,
-        "on-error": on_error,
+        "range": range, "roi": roi, "centres": centres, "hand": hand, "pattern": pattern,
+        "camera-image": camera_image, "kind": kind, "views": views, "on-error": on_error,
     }  # fmt: skip
     words = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
     words += ["--mask-with-synthetic"] if mask_with_synthetic else []
     command = shlex.join(["refiner", "prepare", src, out, *words])
+    cut = [
+        frame.source for frame, out_of in zip(hands.frames, cut_by_border(hands, cube_mm, size), strict=True) if out_of
+    ]
     with Progress(len(hands), "maps written") as progress:
         write_crops(
             target,
@@ -149,21 +158,29 @@ def prepare(
             on_progress=progress.update,
         )
     report = target.with_suffix(".prepare.json")
-    left_out = {"no_hand": hands.no_hand, "unreadable": hands.unreadable}
-    report.write_text(json.dumps({"written": len(hands), "frames": len(frames), **left_out}, indent=1) + "\n")
-    _name("no hand in", hands.no_hand, len(frames), report)
-    _name("cannot read", list(hands.unreadable), len(frames), report)
+    write_report(report, hands, len(frames), cut)
     print(f"wrote {out}: {len(hands)} maps of {len(frames)} frames")
+    if hands.left_out > MOST_LEFT_OUT * (len(frames) - len(hands.unlisted)):
+        say(
+            f"{hands.left_out} of {len(frames)} frames are left out, which is more than {MOST_LEFT_OUT:.0%}: look at "
+            f"the others before you use them (refiner inspect {out} --sheet sheet.png), and at {report}"
+        )
+        return 2
+    return 0
 
 
-def _layout_options(layout: str, kind: str | None, views: str | None, *, mask_with_synthetic: bool) -> dict[str, Any]:
-    """Give the options that this layout alone has."""
+def _layout_options(
+    layout: str, pattern: str | None, kind: str | None, views: str | None, *, mask_with_synthetic: bool
+) -> dict[str, Any]:
+    """Return the options that this layout alone has."""
+    if layout == "nyu":
+        _check(pattern is None, "--layout", layout, "folder where --pattern is given")
     if layout != "nyu":
         _check(
             kind is None and views is None and not mask_with_synthetic, "--layout", layout,
             "nyu where --kind, --views or --mask-with-synthetic is given",
         )  # fmt: skip
-        return {}
+        return {} if pattern is None else {"pattern": pattern}
     numbers = (views or "1").split(",")
     _check(set(numbers) <= {"1", "2", "3"} and len(set(numbers)) == len(numbers), "--views", views, "some of 1,2,3")
     return {
@@ -190,13 +207,3 @@ def _numbers(option: str, text: str | None, wanted: str, positive: list[bool]) -
 def _check(good: bool, option: str, found: object, wanted: str) -> None:
     if not good:
         raise UsageError(f"{option}: found {found}, wanted {wanted}. See `refiner prepare --help`.")
-
-
-def _name(what: str, sources: list[str], total: int, report: Path) -> None:
-    if sources:
-        shown = ", ".join(sources[:NAMED]) + (f" and {len(sources) - NAMED} more" if len(sources) > NAMED else "")
-        _say(f"{what} {len(sources)} of {total} frames, left out: {shown} (all in {report})")
-
-
-def _say(text: str) -> None:
-    print(f"refiner prepare: {text}", file=sys.stderr)

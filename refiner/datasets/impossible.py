@@ -24,13 +24,14 @@ def impossible_joints(
     Returns:
         Reason -> (N, J), true where it holds. A joint has one reason at most.
     """
-    known = np.isfinite(joints_mm).all(axis=-1)
-    behind = known & (joints_mm[..., 2] <= 0)
-    place = np.where(known[..., None], joints_mm, np.nan)
-    first = np.take_along_axis(place, known.argmax(axis=1)[:, None, None], axis=1)
-    alike = known & (known.sum(axis=1, keepdims=True) > 1) & ~((place != first).any(axis=-1) & known).any(1)[:, None]
+    joints = np.asarray(joints_mm, np.float64)
+    known = np.isfinite(joints).all(axis=-1)
+    behind = known & (joints[..., 2] <= 0)
+    first = np.take_along_axis(joints, known.argmax(axis=1)[:, None, None], axis=1)
+    elsewhere = known & np.any(joints != first, axis=-1)
+    alike = known & (known.sum(axis=1) > 1)[:, None] & ~elsewhere.any(axis=1)[:, None]
     with np.errstate(invalid="ignore"):
-        away = np.abs(joints_mm - centre_mm[:, None]).max(axis=-1) > FAR_CUBES * cube_mm[:, None]
+        away = np.abs(joints - centre_mm[:, None]).max(axis=-1) > FAR_CUBES * cube_mm[:, None]
     return {
         "behind the camera": behind,
         "all joints in one place": alike & ~behind,

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from refiner import viz
+from refiner.datasets.parts import MIN_AREA_MM2
 from refiner.datasets.store import DepthStore
 from refiner.geometry.camera import project
 from refiner.geometry.depth import to_mm
@@ -192,8 +194,27 @@ def read_items(store: DepthStore, name: str, items: Sequence[int] | NDArray[np.i
 
 
 def shade_item(store: DepthStore, item: int) -> NDArray[np.uint8]:
-    """Colour one map over the depth range of its cube, (H, W, 3)."""
+    """Colour one map over the depth range of its cube, (H, W, 3); what lies outside the recorded image is hatched."""
     half = float(store.read("cube_mm", item, item + 1)[0]) / 2
     z_mm = float(store.read("centre_mm", item, item + 1)[0, 2])
     depth_mm = to_mm(store.read("depth", item, item + 1)[0], store.depth_unit_mm)
-    return viz.colour_depth(depth_mm, z_mm - half, z_mm + half)
+    picture = viz.colour_depth(depth_mm, z_mm - half, z_mm + half)
+    return viz.hatch(picture, outside_image(store, item))
+
+
+def outside_image(store: DepthStore, item: int) -> NDArray[np.bool_]:
+    """Return which pixels of one map lie outside the image that it was cut from, (H, W)."""
+    if "image_px" not in store:
+        return np.zeros((store.size, store.size), bool)
+    left, top, right, bottom = store.read("image_px", item, item + 1)[0]
+    v, u = np.mgrid[: store.size, : store.size]
+    return (u < left) | (u > right) | (v < top) | (v > bottom)
+
+
+def parts_beside(store: DepthStore, item: int) -> int:
+    """Return how many parts of one map are not connected to the largest, and no smaller than the least of a hand."""
+    depth_mm = to_mm(store.read("depth", item, item + 1)[0], store.depth_unit_mm)
+    fx, fy, _, _ = store.read("camera", item, item + 1)[0]
+    count, labels = cv2.connectedComponents((depth_mm > 0).astype(np.uint8), connectivity=4)
+    areas = sorted(float((depth_mm[labels == n] ** 2).sum() / (fx * fy)) for n in range(1, count))
+    return sum(area > MIN_AREA_MM2 for area in areas[:-1])

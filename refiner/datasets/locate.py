@@ -1,47 +1,57 @@
 """Find the hand in a depth map: the nearest thing of a hand's size, and in it the palm.
 
-One rule for camera maps and renders, so that both are centred alike. The map is sampled on a grid of about 5 mm. What
-lies up to 160 mm behind the nearest surface falls into connected parts; parts too small or too thick for a hand with
-its arm (torso, head, wall) are dropped. The arm is where the part leaves the image or runs on behind the slab or,
-where it does neither, its thicker end; `palm.py` finds the centre of the hand at the other end.
+One rule for camera maps and renders, so that both are centred alike. `parts.py` takes the map apart into connected
+parts and finds the one that is a hand with its arm. The arm is where the part leaves the image or runs on behind the
+slab or, where it does neither, its thicker end; `palm.py` finds the centre of the hand at the other end.
 
 All lengths suit an adult's hand in a cube of 260 mm and scale with the cube. There is no state: the centre of a frame
 depends on that frame alone.
 """
 
-import math
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refiner.datasets.palm import palm_centre
+from refiner.datasets.parts import FARTHEST_MM, hand_points
 from refiner.errors import UsageError
 
 REFERENCE_CUBE_MM = 260.0
-CELL_MM = 5.0
-FARTHEST_MM = 8192
-NEAREST_AREA_MM2 = 400.0
-"""So much surface may lie nearer than the nearest surface: flying pixels do not move it."""
-SLABS_MM = (160.0, 110.0, 75.0)
-"""Depth searched behind the nearest surface; a thinner slab is tried where a thicker one holds only a body."""
-SURFACE_STEP_MM = 25.0
-"""Neighbouring cells further apart in depth are not connected (5 to 1 on the grid: a tilt of 79 degrees)."""
-MIN_AREA_MM2, ENOUGH_AREA_MM2 = 1500.0, 12000.0
-"""Less is no hand; more makes it no likelier: of two that have enough, the nearer is taken."""
-MIN_RADIUS_MM, MAX_RADIUS_MM = 9.0, 68.0
-"""Bounds of the largest disc inside the part: a hand seen edge-on; an arm in a thick sleeve (a head has about 75)."""
+LONE_STEP_MM = 25.0
+"""A reading with fewer than two of its four neighbours this close in depth stands alone."""
 
 
-def locate_hand(
+class FoundHand(NamedTuple):
+    """A hand in a depth map, and what speaks for it.
+
+    Attributes:
+        centre_mm: (3,) point on the palm's surface in the camera frame.
+        palm_mm: Radius of the largest disc that fits in its silhouette, within half the cube's side of the centre; of
+            an adult's hand 20 (seen edge-on) to 58.
+        relief_mm: Root mean square distance of its surface from a plane; a hand's is 4 and more.
+        others: Number of other parts as near that might be a hand.
+        behind_mm: How far behind the nearest surface it begins: what lies before it was taken for no hand.
+        lone_readings: Whether it was found only once readings that stand alone were left out.
+    """
+
+    centre_mm: NDArray[np.float64]
+    palm_mm: float
+    relief_mm: float
+    others: int
+    behind_mm: float
+    lone_readings: bool
+
+
+def find_hand(
     depth_mm: NDArray[np.float32],
     camera: ArrayLike,
     *,
     cube_mm: float,
     near_far_mm: tuple[float, float] | None = None,
     roi: tuple[int, int, int, int] | None = None,
-) -> NDArray[np.float64] | None:
-    """Give the middle of the palm of the hand nearest to the camera.
+) -> FoundHand | None:
+    """Find the hand nearest to the camera.
 
     Runs without the interpreter lock: callers use threads.
 
@@ -53,7 +63,7 @@ def locate_hand(
         roi: Only this part of the map is looked at: x, y, width, height in pixels.
 
     Returns:
-        (3,) point on the palm's surface in the camera frame, millimetres, or nothing where there is no hand.
+        The hand, or nothing where there is none.
 
     Raises:
         UsageError: The region does not lie inside the map.
@@ -70,171 +80,44 @@ def locate_hand(
         depth_mm, cx, cy = depth_mm[y : y + height, x : x + width], cx - x, cy - y
     near, far = (float(value) for value in near_far_mm or (0, FARTHEST_MM))
     scale = float(cube_mm) / REFERENCE_CUBE_MM
+    depth_mm = np.ascontiguousarray(depth_mm, np.float32)
+    found, lone = hand_points(depth_mm, fx, fy, cx, cy, near, far, scale), False
+    if not len(found[0]):
+        # A stereo camera's false readings, sprinkled before the scene, are nearer than any hand.
+        found, lone = hand_points(_without_lone_readings(depth_mm), fx, fy, cx, cy, near, far, scale), True
+    points, leaves, others, behind_mm = found
+    if not len(points):
+        return None
     # Two compiled calls: a compiled function that calls into another module would keep a stale copy of it in its cache.
-    points, leaves = _hand_points(np.ascontiguousarray(depth_mm, np.float32), fx, fy, cx, cy, near, far, scale)
-    return palm_centre(points, leaves, scale) if len(points) else None
+    centre_mm = palm_centre(points, leaves, scale)
+    hand = points[np.linalg.norm(points[:, :3] - centre_mm, axis=1) <= cube_mm / 2]
+    return FoundHand(centre_mm, float(hand[:, 3].max(initial=0)), _relief_mm(hand[:, :3]), others, behind_mm, lone)
 
 
-@numba.njit(nogil=True, cache=True)
-def _hand_points(depth_mm, fx, fy, cx, cy, near, far, scale):
-    """The points of the hand and arm, as `_points_of_part` gives them; none where there is no hand."""
-    nothing = np.empty((0, 4)), np.empty(0, dtype=np.bool_)
-    first = _nearest_surface(depth_mm, fx, fy, near, far, scale)
-    if first < 0:
-        return nothing
-    focal = math.sqrt(fx * fy)
-    stride = max(1, round(scale * CELL_MM * focal / first))
-    cells = _sample(depth_mm, stride, near, min(first + scale * (SLABS_MM[0] + SURFACE_STEP_MM), far))
-    outline = np.empty_like(cells)
-    for slab in SLABS_MM:
-        limit = first + scale * slab
-        labels, count = _connected_parts(cells, limit, scale * SURFACE_STEP_MM)
-        _distance_to_outline(labels, outline)
-        part = _choose_part(cells, labels, outline, count, stride, focal, first, scale)
-        if part > 0:
-            return _points_of_part(cells, labels, outline, part, stride, fx, fy, cx, cy, limit, scale)
-    return nothing
+def locate_hand(
+    depth_mm: NDArray[np.float32],
+    camera: ArrayLike,
+    *,
+    cube_mm: float,
+    near_far_mm: tuple[float, float] | None = None,
+    roi: tuple[int, int, int, int] | None = None,
+) -> NDArray[np.float64] | None:
+    """Return the middle of the palm of the hand nearest to the camera, (3,) mm, or nothing; see `find_hand`."""
+    found = find_hand(depth_mm, camera, cube_mm=cube_mm, near_far_mm=near_far_mm, roi=roi)
+    return None if found is None else found.centre_mm
 
 
-@numba.njit(nogil=True, cache=True)
-def _nearest_surface(depth_mm, fx, fy, near, far, scale):
-    """Depth that NEAREST_AREA_MM2 of surface falls short of, or -1."""
-    rows, columns = depth_mm.shape
-    # The stride that gives cells of 5 mm at 600 mm.
-    stride = max(1, round(scale * CELL_MM * math.sqrt(fx * fy) / 600.0))
-    area = np.zeros(FARTHEST_MM)
-    for v in range(stride // 2, rows, stride):
-        for u in range(stride // 2, columns, stride):
-            z = depth_mm[v, u]
-            if z > near and z < far and z < FARTHEST_MM:
-                area[int(z)] += z * z
-    wanted = scale * scale * NEAREST_AREA_MM2 * fx * fy / (stride * stride)
-    total = 0.0
-    for k in range(FARTHEST_MM):
-        total += area[k]
-        if total >= wanted:
-            return float(k)
-    return -1.0
+def _relief_mm(points: NDArray[np.float64]) -> float:
+    """Root mean square distance of points from the plane that fits them best."""
+    if len(points) < 4:
+        return 0.0
+    centred = points - points.mean(axis=0)
+    return float(np.sqrt(max(np.linalg.eigvalsh(centred.T @ centred / len(points))[0], 0.0)))
 
 
-@numba.njit(nogil=True, cache=True)
-def _sample(depth_mm, stride, near, far):
-    """One reading for each stride x stride cell: its middle pixel, else one beside it; a rim of zeros around all."""
-    rows, columns = depth_mm.shape
-    cells = np.zeros(((rows + stride - 1) // stride + 2, (columns + stride - 1) // stride + 2), dtype=np.float32)
-    beside = max(1, stride // 3)
-    for i in range(1, cells.shape[0] - 1):
-        v = min((i - 1) * stride + stride // 2, rows - 1)
-        for j in range(1, cells.shape[1] - 1):
-            u = min((j - 1) * stride + stride // 2, columns - 1)
-            z = depth_mm[v, u]
-            if z <= 0 and u >= beside:
-                z = depth_mm[v, u - beside]
-            if z <= 0 and v >= beside:
-                z = depth_mm[v - beside, u]
-            if z > near and z < far:
-                cells[i, j] = z
-    return cells
-
-
-@numba.njit(nogil=True, cache=True)
-def _connected_parts(cells, limit, step_mm):
-    """Number the parts of cells nearer than the limit, joined over edges where the depth steps little; from 1 on."""
-    rows, columns = cells.shape
-    labels = np.zeros((rows, columns), dtype=np.int32)
-    stack = np.empty(rows * columns, dtype=np.int32)
-    flat, marks = cells.ravel(), labels.ravel()
-    count = 0
-    for start in range(flat.size):
-        if flat[start] <= 0 or flat[start] > limit or marks[start] > 0:
-            continue
-        count += 1
-        marks[start] = count
-        stack[0], top = start, 1
-        while top > 0:
-            top -= 1
-            here = stack[top]
-            for offset in (1, -1, columns, -columns):
-                there = here + offset
-                z = flat[there]
-                if z > 0 and z <= limit and marks[there] == 0 and abs(z - flat[here]) <= step_mm:
-                    marks[there] = count
-                    stack[top] = there
-                    top += 1
-    return labels, count
-
-
-@numba.njit(nogil=True, cache=True)
-def _distance_to_outline(labels, distance):
-    """Chamfer (1, 1.4) distance in cells from each cell to the nearest one of another label; 0 outside all parts."""
-    rows, columns = labels.shape
-    for backward in range(2):
-        for n in range(1, rows - 1):
-            i = rows - 1 - n if backward else n
-            before = i + 1 if backward else i - 1
-            for m in range(1, columns - 1):
-                j = columns - 1 - m if backward else m
-                label = labels[i, j]
-                if label == 0:
-                    distance[i, j] = 0.0
-                    continue
-                d = distance[i, j] if backward else np.float32(1e6)
-                side = j + 1 if backward else j - 1
-                d = min(d, distance[i, side] + 1.0 if labels[i, side] == label else 1.0)
-                d = min(d, distance[before, j] + 1.0 if labels[before, j] == label else 1.0)
-                d = min(d, distance[before, j - 1] + 1.4 if labels[before, j - 1] == label else 1.4)
-                d = min(d, distance[before, j + 1] + 1.4 if labels[before, j + 1] == label else 1.4)
-                distance[i, j] = d
-
-
-@numba.njit(nogil=True, cache=True)
-def _choose_part(cells, labels, outline, count, stride, focal, first, scale):
-    """The part most like a hand, or 0: of bounded thickness, large enough, near."""
-    area, radius, depth = np.zeros(count + 1), np.zeros(count + 1), np.zeros(count + 1)
-    for i in range(1, cells.shape[0] - 1):
-        for j in range(1, cells.shape[1] - 1):
-            part = labels[i, j]
-            if part > 0:
-                side = stride * cells[i, j] / focal
-                area[part] += side * side
-                depth[part] += side * side * cells[i, j]
-                radius[part] = max(radius[part], outline[i, j] * side)
-    best, best_score = 0, 0.0
-    for part in range(1, count + 1):
-        if area[part] < scale * scale * MIN_AREA_MM2:
-            continue
-        if radius[part] < scale * MIN_RADIUS_MM or radius[part] > scale * MAX_RADIUS_MM:
-            continue
-        size = min(area[part] / (scale * scale * ENOUGH_AREA_MM2), 1.0)
-        score = size * math.exp(-(depth[part] / area[part] - first) / (scale * SLABS_MM[0]))
-        if score > best_score:
-            best, best_score = part, score
-    return best
-
-
-@numba.njit(nogil=True, cache=True)
-def _points_of_part(cells, labels, outline, part, stride, fx, fy, cx, cy, limit, scale):
-    """The part's cells as rows x, y, z, distance to outline (mm), and whether each is where an arm may leave."""
-    rows, columns = cells.shape
-    total = 0
-    for i in range(1, rows - 1):
-        for j in range(1, columns - 1):
-            total += labels[i, j] == part
-    points, leaves = np.empty((total, 4)), np.zeros(total, dtype=np.bool_)
-    focal = math.sqrt(fx * fy)
-    n = 0
-    for i in range(1, rows - 1):
-        for j in range(1, columns - 1):
-            if labels[i, j] != part:
-                continue
-            z = cells[i, j]
-            points[n, 0] = ((j - 1) * stride + stride // 2 - cx) * z / fx
-            points[n, 1] = ((i - 1) * stride + stride // 2 - cy) * z / fy
-            points[n, 2] = z
-            points[n, 3] = outline[i, j] * stride * z / focal
-            leaves[n] = i == 1 or j == 1 or i == rows - 2 or j == columns - 2
-            for di, dj in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-                beyond = cells[i + di, j + dj]
-                leaves[n] |= beyond > limit and beyond - z <= scale * SURFACE_STEP_MM
-            n += 1
-    return points, leaves
+def _without_lone_readings(depth_mm: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Set readings to 0 of whose four neighbours fewer than two lie about as deep."""
+    padded = np.pad(depth_mm, 1)
+    around = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    near = sum((np.abs(depth_mm - other) <= LONE_STEP_MM).astype(np.uint8) for other in around)
+    return np.where(near >= 2, depth_mm, 0).astype(np.float32)

@@ -9,7 +9,8 @@ from hand_scene import CAMERA, SHAPE, draw, hand_scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refiner.datasets.locate import locate_hand
+from refiner.datasets.locate import find_hand, locate_hand
+from refiner.datasets.parts import running_on
 from refiner.errors import UsageError
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
@@ -159,3 +160,44 @@ def test_sr305_hands_are_found_before_bodies():
         assert (np.abs(around - z) < 30).mean() > 0.5
         body = np.percentile(depth_mm[depth_mm > 0], 50)
         assert z < body
+
+
+def test_what_speaks_for_a_hand():
+    found = find_hand(hand_scene(fingers=False), CAMERA, cube_mm=260)
+    assert found.palm_mm == pytest.approx(38, abs=4)  # the palm is a disc of 38 mm, stretched by 16
+    assert found.relief_mm > 4  # the arm leads 100 mm away over 300
+    assert (found.others, found.lone_readings) == (0, False)
+    assert found.behind_mm == pytest.approx(0, abs=1)
+
+
+def test_another_hand_and_clutter_are_noticed():
+    both = hand_scene((-70, 0, 600), arm=(-40, 300, 100))
+    other = hand_scene((75, 10, 620), arm=(40, 300, 100))
+    found = find_hand(np.minimum(both, other), CAMERA, cube_mm=260)
+    assert found.others == 1
+    assert off_palm(np.minimum(both, other), (-70, 0, 600)) < 25
+    draw(both, CAMERA, (100, -60, 480), (100, -50, 480), 20)  # 1,700 mm2, and nearer
+    found = find_hand(both, CAMERA, cube_mm=260)
+    assert found.behind_mm == pytest.approx(120, abs=2)
+    assert off_palm(both, (-70, 0, 600)) < 25
+
+
+def test_a_hand_is_found_behind_sprinkled_readings():
+    depth_mm = hand_scene()
+    rng = np.random.default_rng(0)
+    sprinkled = rng.random(depth_mm.shape) < 0.03
+    depth_mm[sprinkled] = rng.uniform(150, 350, sprinkled.sum())
+    found = find_hand(depth_mm, CAMERA, cube_mm=260)
+    assert found.lone_readings
+    assert np.linalg.norm(found.centre_mm) == pytest.approx(600, abs=25)
+
+
+def test_what_a_hand_runs_on_into():
+    depth_mm = hand_scene(arm=(0, 40, 0))
+    assert running_on(depth_mm, *CAMERA, 1.0) == 1
+    draw(depth_mm, CAMERA, (0, 45, 600), (0, 300, 950), 26)
+    arm = running_on(depth_mm, *CAMERA, 1.0)
+    assert 1.05 < arm < 2
+    # A body that the arm comes from is more than an arm.
+    draw(depth_mm, CAMERA, (0, 290, 940), (0, 500, 940), 250)
+    assert running_on(depth_mm, *CAMERA, 1.0) > 3

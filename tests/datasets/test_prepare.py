@@ -1,16 +1,19 @@
 import json
+import os
 import shlex
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from hand_scene import CAMERA, hand_scene
+from hand_scene import CAMERA, draw, hand_scene
 from killing import kill_once_written
 
 from refiner.cli.main import main
+from refiner.datasets.hands import find_hands
+from refiner.datasets.inspection import outside_image, parts_beside
 from refiner.datasets.layouts import LAYOUTS
-from refiner.datasets.prepare import find_hands, write_crops
+from refiner.datasets.prepare import write_crops
 from refiner.datasets.store import DepthStore, store_digest
 from refiner.datasets.store_writer import StoreWriter
 from refiner.errors import IncompleteStoreError
@@ -21,12 +24,12 @@ GIVEN = ["--camera", ",".join(map(str, CAMERA))]
 PLACES = [np.array([15.0 * k - 30, 5.0 * k, 600.0 + 20 * k]) for k in range(5)]
 
 
-def record(folder, places=PLACES, unit_mm=1.0):
+def record(folder, places=PLACES, unit_mm=1.0, camera=CAMERA):
     """Write a recording of one hand; one frame in two subfolders each, the rest at the top."""
     for k, place in enumerate(places):
         path = folder / ("a" if k == 3 else "b" if k == 4 else ".") / f"{k}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), (hand_scene(place) / unit_mm).astype(np.uint16))
+        cv2.imwrite(str(path), (hand_scene(place, camera=camera) / unit_mm).astype(np.uint16))
     return folder
 
 
@@ -72,11 +75,13 @@ def test_the_sources_unit_is_kept(tmp_path):
     np.testing.assert_allclose(store.read("centre_mm"), PLACES, atol=25)
 
 
-def test_an_assumed_camera_is_told(src, capsys):
+def test_an_assumed_camera_is_told(tmp_path, capsys):
+    kinect1 = (575, 575, 159.5, 119.5)
+    src = record(tmp_path / "src", camera=kinect1)
     assert prepare(src, "out.zarr") == 0
     assert "no camera is known for 5 of 5 maps: a Kinect v1 is assumed, focal length 575 px" in capsys.readouterr().err
     configuration = DepthStore("out.zarr").provenance["configuration"]
-    assert (configuration["camera"], configuration["camera_assumed"]) == ([575, 575, 159.5, 119.5], True)
+    assert (configuration["camera"], configuration["camera_assumed"]) == (list(kinect1), True)
 
 
 def test_frames_that_cannot_be_used_are_left_out_and_named(src, capsys):
@@ -106,7 +111,8 @@ def test_given_centres_are_used_as_they_stand(src):
     assert list(store.read("source")) == ["1.png", "a/3.png"]
     np.testing.assert_allclose(project(store.read("centre_mm"), CAMERA), [[160, 120], [165.5, 125]], atol=1e-4)
     assert store.read("centre_mm")[:, 2].tolist() == [600, 650]
-    assert json.loads(Path("out.prepare.json").read_text())["no_hand"] == ["0.png", "2.png", "b/4.png"]
+    report = json.loads(Path("out.prepare.json").read_text())
+    assert (report["no_hand"], report["unlisted"]) == (["0.png"], ["2.png", "b/4.png"])
 
 
 def no_recording(src):
@@ -276,3 +282,103 @@ def test_where_a_loose_crop_ends_is_written(tmp_path):
     rows, columns = np.nonzero(store.read("depth")[0])
     assert bottom - 1.5 < rows.max() < bottom
     assert columns.min() > left
+
+
+INFRARED = np.random.default_rng(0).uniform(800, 1000, (240, 320)).astype(np.uint16)
+
+
+def test_maps_that_are_none_are_left_out_with_the_reason(src, capsys):
+    for k in range(3):
+        path = src / "ir" / f"{k}.png"
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), INFRARED)
+    assert prepare(src, "out.zarr", *GIVEN) == 0
+    shown = capsys.readouterr()
+    assert "3 of 8 maps left out, neighbouring readings differ by" in shown.err
+    assert "ir/0.png, ir/1.png, ir/2.png" in shown.err
+    assert "--pattern 'depth/*.png'" in shown.err
+    assert shown.out.splitlines()[-1] == "wrote out.zarr: 5 maps of 8 frames"
+    assert list(json.loads(Path("out.prepare.json").read_text())["implausible"]) == [f"ir/{k}.png" for k in range(3)]
+    assert prepare(src, "some.zarr", *GIVEN, "--pattern", "[ab]/*.png") == 0
+    assert list(DepthStore("some.zarr").read("source")) == ["a/3.png", "b/4.png"]
+
+
+def test_where_nearly_all_is_left_out_the_status_says_so(src, capsys):
+    for k in range(50):
+        path = src / "ir" / f"{k}.png"
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), INFRARED)
+    assert prepare(src, "out.zarr", *GIVEN) == 2
+    assert "50 of 55 frames are left out, which is more than 90%: look at the others" in capsys.readouterr().err
+    assert len(DepthStore("out.zarr")) == 5
+    Path("centres.txt").write_text("0.png 160 120 600\n")
+    assert prepare(src, "one.zarr", *GIVEN, "--centres", "centres.txt") == 0  # what is not listed was not searched
+
+
+def test_a_unit_that_makes_giants_is_refused(tmp_path, capsys):
+    src = record(tmp_path / "src", unit_mm=0.125)
+    assert prepare(src, "out.zarr", *GIVEN) == 2
+    assert "give --depth-unit-mm, likely 0.125" in capsys.readouterr().err
+    assert not Path("out.zarr").exists()
+
+
+def test_a_unit_with_which_hands_would_be_found_is_named(tmp_path, capsys):
+    src = record(tmp_path / "src", unit_mm=10)
+    assert prepare(src, "out.zarr", *GIVEN) == 2
+    assert "give --depth-unit-mm, likely 10;" in capsys.readouterr().err
+
+
+def test_a_camera_of_another_image_is_refused_and_scaled(src, capsys):
+    fx, fy, cx, cy = CAMERA
+    twice = ",".join(map(str, (2 * fx, 2 * fy, 2 * cx + 0.5, 2 * cy + 0.5)))
+    assert prepare(src, "out.zarr", "--camera", twice) == 2
+    assert "at or beyond the border of 0.png, which has 320 x 240 pixels" in capsys.readouterr().err
+    assert prepare(src, "out.zarr", "--camera", twice, "--camera-image", "640,480") == 0
+    assert "are for 640 x 480 px: for maps of 320 x 240 px" in capsys.readouterr().err
+    assert DepthStore("out.zarr").provenance["configuration"]["camera"] == list(CAMERA)
+    (src / "camera.json").write_text(
+        json.dumps({"width": 640, "height": 480, "fx": 2 * fx, "fy": 2 * fy, "ppx": 2 * cx + 0.5, "ppy": 2 * cy + 0.5})
+    )
+    assert prepare(src, "json.zarr") == 0
+    assert DepthStore("json.zarr").provenance["configuration"]["camera"] == list(CAMERA)
+
+
+def test_a_stack_of_maps_with_a_name_of_any_bytes(tmp_path):
+    src = tmp_path / os.fsdecode(b"\xca\xd6")
+    src.mkdir()
+    stack = np.stack([hand_scene(place) for place in PLACES]).astype(np.uint16)
+    np.save(src / os.fsdecode(b"\xca.npy"), stack)
+    assert prepare(src, "out.zarr", *GIVEN) == 0
+    store = DepthStore("out.zarr")
+    assert list(store.read("source")) == [f"\\xca.npy#{k}" for k in range(5)]
+    np.testing.assert_allclose(store.read("centre_mm"), PLACES, atol=25)
+    Path("centres.txt").write_text("\\xca.npy#2 160 120 600\n")
+    assert prepare(src, "one.zarr", *GIVEN, "--centres", "centres.txt") == 0
+
+
+def test_what_else_is_in_view_is_said_and_seen(tmp_path, capsys):
+    (tmp_path / "src").mkdir()
+    both = np.minimum(hand_scene((-70, 0, 600), arm=(-40, 300, 100)), hand_scene((75, 10, 620), arm=(40, 300, 100)))
+    cv2.imwrite(str(tmp_path / "src/two.png"), both.astype(np.uint16))
+    cluttered = hand_scene((-60, 0, 600))
+    draw(cluttered, CAMERA, (100, -60, 480), (100, -50, 480), 20)
+    cv2.imwrite(str(tmp_path / "src/nearer.png"), cluttered.astype(np.uint16))
+    cv2.imwrite(str(tmp_path / "src/rim.png"), hand_scene((0, -125, 500)).astype(np.uint16))
+    assert prepare(tmp_path / "src", "out.zarr", *GIVEN, "--size", 64) == 0
+    shown = capsys.readouterr().err
+    assert "another part of a hand's size in 1 frames, the likeliest was taken: two.png" in shown
+    assert "something nearer that is no hand in 1 frames, passed over: nearer.png" in shown
+    assert "the cube is cut by the image's border in 1 maps: rim.png" in shown
+    report = json.loads(Path("out.prepare.json").read_text())
+    assert (report["other_parts"], report["nearer_clutter"], report["cut_by_border"]) == (
+        ["two.png"], ["nearer.png"], ["rim.png"],
+    )  # fmt: skip
+    store = DepthStore("out.zarr")
+    assert list(store.read("source")) == ["nearer.png", "rim.png", "two.png"]
+    assert [parts_beside(store, item) for item in range(3)] == [0, 0, 1]
+    hatched = [outside_image(store, item) for item in range(3)]
+    assert [bool(mask.any()) for mask in hatched] == [False, True, False]
+    assert hatched[1][0].all()
+    assert not hatched[1][-1].any()
+    assert not store.read("depth", 1, 2)[0][hatched[1]].any()
+    assert main(["inspect", "out.zarr", "--sheet", "sheet.png"]) == 0

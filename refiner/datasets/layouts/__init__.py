@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
+from refiner.datasets.layouts.camera_file import Camera, GivenCamera
 from refiner.datasets.layouts.folder import list_folder
-from refiner.datasets.layouts.frame import ASSUMED_FOCAL_PX, Camera, DepthMap, Frame
+from refiner.datasets.layouts.frame import ASSUMED_FOCAL_PX, ASSUMED_UNIT_MM, DepthMap, Frame
 from refiner.datasets.layouts.nyu import list_nyu
 from refiner.hand.skeleton import NYU14
 
-__all__ = ["ASSUMED_FOCAL_PX", "LAYOUTS", "SKELETONS_OF", "Camera", "DepthMap", "Frame"]
+__all__ = [
+    "ASSUMED_FOCAL_PX", "ASSUMED_UNIT_MM", "LAYOUTS", "SKELETONS_OF", "Camera", "DepthMap", "Frame", "GivenCamera",
+]  # fmt: skip
 
 LAYOUTS: dict[str, Callable[..., list[Frame]]] = {
     "folder": list_folder,

@@ -1,97 +1,106 @@
 """The layout `folder`: depth maps in a folder and its subfolders, one sequence a folder, in natural order of names.
 
-A `camera.json` in a folder holds for it and all folders below, up to the next one:
-
-    {"fx": 475.1, "fy": 475.1, "cx": 319.5, "cy": 239.5, "depth_unit_mm": 0.125}
-
-in pixels; `depth_unit_mm` may be left out and then is 1.
+A file that holds several maps is a sequence of its own. Links to folders are followed. A `camera.json` in a folder
+holds for it and all folders below, up to the next one; `camera_file.py` says what may stand in it.
 """
 
-import json
-import math
 import os
-import re
 from collections import Counter
-from pathlib import Path
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePath
 
-from refiner.datasets.layouts.depth_file import SUFFIXES
-from refiner.datasets.layouts.frame import Camera, Frame
-from refiner.errors import DatasetNotFoundError, DepthFormatError
+from refiner.datasets.layouts.camera_file import Camera, CameraFile, GivenCamera, read_camera_file
+from refiner.datasets.layouts.depth_file import SUFFIXES, count_maps, read_depth_file
+from refiner.datasets.layouts.frame import Frame
+from refiner.datasets.layouts.names import file_key, natural_key, stored_name
+from refiner.errors import DatasetNotFoundError
 
-CAMERA_FILE = "camera.json"
+CAMERA_FILES = ("camera.json", "intrinsic.json", "camera_intrinsic.json")
+"""This program's name for it, and the names that Open3D's recorders give; the first that is there."""
 
 
-def list_folder(src: Path, camera: Camera | None, depth_unit_mm: float | None) -> list[Frame]:
-    """List the depth maps of a folder and its subfolders.
+def list_folder(
+    src: Path, camera: Camera | None, depth_unit_mm: float | None, *, pattern: str | None = None
+) -> list[Frame]:
+    """List the depth maps of a folder and its subfolders, or of one file that holds several.
 
     Args:
-        src: The folder.
+        src: The folder, or the file.
         camera: fx fy cx cy of all maps; overrides every `camera.json`.
         depth_unit_mm: Unit of all maps; overrides every `camera.json`.
+        pattern: Only files whose path inside the recording ends like this: `depth/*.png`.
 
     Returns:
-        The frames, sequence by sequence; `frame` counts the files of one folder in natural order.
+        The frames, sequence by sequence; `frame` counts the maps of one folder, or of one file of several, in order.
 
     Raises:
         DatasetNotFoundError: The folder is missing, or holds no file that may be a depth map.
         DepthFormatError: A `camera.json` does not hold a camera.
     """
-    if not src.is_dir():
-        found = "a file" if src.exists() else "nothing"
-        raise DatasetNotFoundError(f"No recording at {src}: found {found}, wanted a folder of depth maps.")
+    if not src.exists():
+        raise DatasetNotFoundError(f"No recording at {src}: found nothing, wanted a folder of depth maps.")
     frames: list[Frame] = []
     others: Counter[str] = Counter()
-    cameras: dict[Path, tuple[Camera | None, float | None]] = {}
     sequence = 0
-    for folder, below, names in os.walk(src):
-        below.sort(key=natural_key)
-        here = Path(folder)
-        inherited = cameras.get(here.parent, (None, None)) if here != src else (None, None)
-        cameras[here] = _read_camera(here / CAMERA_FILE) if CAMERA_FILE in names else inherited
-        folder_camera, folder_unit = cameras[here]
-        depth = sorted((name for name in names if Path(name).suffix.lower() in SUFFIXES), key=natural_key)
-        others.update(Path(name).suffix for name in names if name not in depth)
-        for index, name in enumerate(depth):
-            path = here / name
-            frames.append(
+    for folder, camera_file, names in _folders(src):
+        given = camera_file.given if camera_file else None
+        given = given if camera is None else GivenCamera(camera)
+        unit = depth_unit_mm or (camera_file.depth_unit_mm if camera_file else None)
+        singles = 0
+        taken = [name for name in names if _is_taken(folder / name, src, pattern)]
+        others.update(PurePath(name).suffix for name in names if name not in taken and name not in CAMERA_FILES)
+        stacks: list[tuple[Path, int]] = []
+        for name in sorted(taken, key=file_key):
+            path, count = folder / name, count_maps(folder / name)
+            if count > 1:
+                stacks.append((path, count))
+                continue
+            frames.append(Frame(path, _source(path, src), sequence, singles, given, unit))
+            singles += 1
+        sequence += singles > 0
+        for path, count in stacks:
+            frames += [
                 Frame(
-                    path=path,
-                    source=path.relative_to(src).as_posix(),
-                    sequence=sequence,
-                    frame=index,
-                    camera=camera or folder_camera,
-                    depth_unit_mm=depth_unit_mm or folder_unit or 1.0,
+                    path, f"{_source(path, src)}#{page}", sequence, page, given, unit,
+                    load=partial(read_depth_file, page=page),
                 )
-            )
-        sequence += bool(depth)
+                for page in range(count)
+            ]  # fmt: skip
+            sequence += 1
     if not frames:
         found = ", ".join(f"{n} x {suffix or 'no suffix'}" for suffix, n in others.most_common(3)) or "no file"
-        raise DatasetNotFoundError(
-            f"No depth map in {src} or its subfolders: found {found}, wanted {', '.join(SUFFIXES)}. Check the path."
-        )
+        wanted = ", ".join(SUFFIXES) + (f" that match the pattern {pattern}" if pattern else "")
+        raise DatasetNotFoundError(f"No depth map in {src} or its subfolders: found {found}, wanted {wanted}.")
     return frames
 
 
-def natural_key(name: str) -> list[tuple[bool, int, str]]:
-    """Return the key by which names are sorted: frame_2 before frame_10."""
-    # The name itself comes last, so that a1 and a01 have one order everywhere.
-    parts = re.split(r"(\d+)", name)
-    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in (*parts, name)]
+def _folders(src: Path) -> Iterator[tuple[Path, CameraFile | None, list[str]]]:
+    """Walk the folders in natural order, with the camera that holds in each and the names of its files."""
+    if src.is_file():
+        yield src.parent, _camera_of(src.parent, [path.name for path in src.parent.iterdir()]), [src.name]
+        return
+    cameras: dict[Path, CameraFile | None] = {}
+    above: dict[Path, frozenset[str]] = {}
+    for folder, below, names in os.walk(src, followlinks=True):
+        here = Path(folder)
+        way = above.get(here.parent, frozenset()) if here != src else frozenset()
+        above[here] = way | {os.path.realpath(here)}
+        # A link to a folder that it lies in would be followed for ever.
+        below[:] = sorted((n for n in below if os.path.realpath(here / n) not in above[here]), key=natural_key)
+        cameras[here] = _camera_of(here, names) or (cameras.get(here.parent) if here != src else None)
+        yield here, cameras[here], names
 
 
-def _read_camera(path: Path) -> tuple[Camera, float | None]:
-    wanted = 'wanted an object of numbers like {"fx": 475, "fy": 475, "cx": 319.5, "cy": 239.5, "depth_unit_mm": 1}'
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DepthFormatError(f"{path} is not JSON: {error}; {wanted}.") from error
-    keys, optional = ("fx", "fy", "cx", "cy"), "depth_unit_mm"
-    if not isinstance(record, dict) or not set(keys) <= set(record) <= {*keys, optional}:
-        found = ", ".join(map(str, record)) if isinstance(record, dict) else type(record).__name__
-        raise DepthFormatError(f"{path} is not a camera: found {found or 'nothing'}, {wanted}.")
-    numbers = {key: value for key, value in record.items() if isinstance(value, int | float) and math.isfinite(value)}
-    positive = all(numbers.get(key, 1.0) > 0 for key in ("fx", "fy", optional))
-    if len(numbers) < len(record) or not positive:
-        raise DepthFormatError(f"{path} is not a camera: found {record}, {wanted}; fx, fy and the unit above 0.")
-    fx, fy, cx, cy = (float(numbers[key]) for key in keys)
-    return (fx, fy, cx, cy), numbers.get(optional)
+def _camera_of(folder: Path, names: list[str]) -> CameraFile | None:
+    return next((read_camera_file(folder / name) for name in CAMERA_FILES if name in names), None)
+
+
+def _is_taken(path: Path, src: Path, pattern: str | None) -> bool:
+    if path.suffix.lower() not in SUFFIXES:
+        return False
+    return pattern is None or path.relative_to(src if src.is_dir() else src.parent).match(pattern)
+
+
+def _source(path: Path, src: Path) -> str:
+    return stored_name(path.relative_to(src if src.is_dir() else src.parent))

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from refiner.datasets.layouts.frame import Camera, Frame
+from refiner.datasets.layouts.camera_file import Camera, GivenCamera
+from refiner.datasets.layouts.frame import Frame
 from refiner.errors import DatasetNotFoundError, DepthFormatError
 
 CAMERA: Camera = (588.036865, 587.075073, 320.0, 240.0)
@@ -69,7 +70,7 @@ def list_nyu(
                     source=path.name,
                     sequence=sequence,
                     frame=index,
-                    camera=camera or CAMERA,
+                    given=GivenCamera(camera or CAMERA),
                     depth_unit_mm=depth_unit_mm or 1.0,
                     load=load,
                     joints_mm=joints_mm,

@@ -43,7 +43,7 @@ def test_labels_are_turned_down_and_land_on_the_map():
 def test_the_camera_is_the_sets_own_with_y_down():
     make_nyu(Path("train"))
     frame = list_nyu(Path("train"), None, None)[0]
-    u, v = project(frame.joints_mm[13], frame.camera)
+    u, v = project(frame.joints_mm[13], frame.given.camera)
     x, y, z = frame.joints_mm[13]
     assert (u, v) == pytest.approx((320 + FX * x / z, 240 + FY * y / z), abs=1e-3)
 
