@@ -31,18 +31,15 @@ lint: $(READY)
 data: $(READY)
 	$(BIN)/python -m experiments.shipped_data --out data
 
-# The exact versions that are tested stand in constraints.txt. Without an NVIDIA driver the set-up stops rather than
-# pull gigabytes of CUDA libraries: where the package index offers no CPU build of torch, hand pip one that does.
+# Where the CPU build of torch comes from when the package index has none and there is no NVIDIA driver.
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+export CPU_INDEX CUDA
+
+# The exact versions that are tested stand in constraints.txt.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Found $$($(PYTHON) --version), wanted Python >= 3.11: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
-	$(PYTHON) -m venv --clear $(VENV)
-	@if [ ! -e /proc/driver/nvidia/version ] && [ -z "$(CUDA)" ] && \
-		$(BIN)/pip install --dry-run --quiet --report - -c constraints.txt torch | grep -q '"name": "nvidia-'; then \
-		echo "This machine has no NVIDIA driver, but pip would install the CUDA build of torch (several GB)." >&2; \
-		echo "Set PIP_EXTRA_INDEX_URL to the CPU index that pytorch.org names, or CUDA=1 to go on all the same." >&2; exit 2; fi
-	$(BIN)/pip install --quiet -c constraints.txt torch
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	@$(PYTHON) .ci/environment.py $(VENV) -e '.[dev]'
 	@touch $(READY)
 
 clean:

@@ -83,8 +83,10 @@ class DecodedMaps:
         for row, item in zip(maps, items, strict=True):
             if not 0 <= item < self.count:
                 raise IndexError(f"Found map {item}, wanted 0 to {self.count - 1}.")
-            if os.preadv(self._descriptor, [row.data], int(item) * row.nbytes) != row.nbytes:
+            data = os.pread(self._descriptor, row.nbytes, int(item) * row.nbytes)
+            if len(data) != row.nbytes:
                 raise StoreError(f"{self.path} was cut short while in use. Delete it and start again.")
+            row[:] = np.frombuffer(data, _STORED).reshape(row.shape)
         return maps.astype(np.uint16, copy=False)
 
     def close(self) -> None:

@@ -6,7 +6,6 @@ pixels, where the sensor's noise falls too, and `crop_cube` cuts the cube out. L
 `joints_mm` exact, `visible` by the rule of `visibility` on the clean map cut by the same cube.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -28,6 +27,7 @@ from refiner.render.settings import CLEAN_UNIT_MM, RenderSettings
 from refiner.render.view import View, draw_view, given_view
 from refiner.render.visibility import visible_joints
 from refiner.render.window import average_steps, close_slits
+from refiner.threads import cores
 
 
 def generate(
@@ -86,7 +86,7 @@ def generate(
         writer.write(start, render_hands(settings, seed=seed, items=np.arange(start, stop)))
         return stop - start
 
-    with ThreadPoolExecutor(workers or _cores()) as pool:
+    with ThreadPoolExecutor(workers or cores()) as pool:
         try:
             for done in as_completed([pool.submit(work, *chunk) for chunk in missing]):
                 if on_progress is not None:
@@ -98,10 +98,6 @@ def generate(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     writer.finish()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def render_hands(settings: RenderSettings, *, seed: int, items: Sequence[int] | NDArray[np.int_]) -> dict[str, Any]:
