@@ -1,4 +1,4 @@
-"""The README is true: its commands are run, in order, in one folder, on tiny sets."""
+"""The README and the pages that it leads to are true: their commands run, in order, in one folder, on tiny sets."""
 
 import re
 import shlex
@@ -13,10 +13,13 @@ from refiner.fitting import whole_set
 from refiner.realism import classifier, verdicts
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+PAGES = ("README.md", "configs/README.md", "experiments/measures.md", "refiner/annotate/README.md")
+"""In the order in which a user reads them: a command may take what one before it wrote."""
+TEXTS = {page: (ROOT / page).read_text() for page in (*PAGES, "refiner/datasets/README.md")}
 COMMANDS = [
     line.strip()
-    for block in re.findall(r"^ *```sh\n(.*?)^ *```", README, flags=re.DOTALL | re.MULTILINE)
+    for page in PAGES
+    for block in re.findall(r"^ *```sh\n(.*?)^ *```", TEXTS[page], flags=re.DOTALL | re.MULTILINE)
     for line in block.splitlines()
     if line.strip().startswith("refiner ")
 ]
@@ -32,11 +35,11 @@ SMALLER = {
 
 def make_recordings(folder):
     """Two sequences of a bowl before a wall, as a camera's 16-bit PNG files."""
-    yy, xx = np.mgrid[:120, :160]
+    yy, xx = np.mgrid[:480, :640]
     for sequence in ("first", "second"):
         (folder / sequence).mkdir(parents=True)
         for frame in range(12):
-            beside = (xx - 70 - frame) ** 2 + (yy - 60) ** 2
+            beside = (xx - 300 - frame) ** 2 + (yy - 240) ** 2
             depth = np.where(beside < 40**2, 600 + beside / 40, 1500).astype(np.uint16)
             cv2.imwrite(str(folder / sequence / f"{frame:04d}.png"), depth)
 
@@ -77,11 +80,42 @@ def test_every_command_of_the_readme_runs(tmp_path, capsys, monkeypatch):
         assert main(words) in ((0, 1) if words[0] == "evaluate" else (0,)), f"{command}\n{capsys.readouterr().err}"
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)#]+)\)", README))
-def test_links_lead_somewhere(path):
-    assert (ROOT / path).exists()
+LINKS = [(page, link) for page, text in TEXTS.items() for link in re.findall(r"\]\(((?!http)[^)#]+)[^)]*\)", text)]
+FILES = [
+    (page, name)
+    for page, text in TEXTS.items()
+    for name in sorted(set(re.findall(r"`((?:configs|experiments|data|refiner)/[\w./-]+)`", text)))
+]
+RECIPES = [
+    (page, name)
+    for page, text in TEXTS.items()
+    for name in set(re.findall(r"`?((?:simgan|pose|render)/\w+\.yaml)`?", text))
+]
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:configs|experiments|data|refiner)/[\w./-]+)`", README))))
-def test_named_files_exist(path):
-    assert (ROOT / path).exists()
+@pytest.mark.parametrize(("page", "link"), LINKS)
+def test_links_lead_somewhere(page, link):
+    assert (ROOT / page).parent.joinpath(link).exists()
+
+
+@pytest.mark.parametrize(("page", "name"), FILES)
+def test_named_files_exist(page, name):
+    assert (ROOT / name).exists()
+
+
+@pytest.mark.parametrize(("page", "name"), sorted(RECIPES))
+def test_named_recipes_exist(page, name):
+    assert (ROOT / "configs" / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("page", "anchor"), [(p, a) for p, t in TEXTS.items() for a in re.findall(r"\]\(([^)]+#[^)]+)\)", t)]
+)
+def test_anchors_are_headings(page, anchor):
+    path, _, heading = anchor.partition("#")
+    lines = (ROOT / page).parent.joinpath(path).read_text().splitlines()
+    assert heading in {line.lstrip("# ").lower().replace(" ", "-") for line in lines if line.startswith("#")}
+
+
+def test_the_first_page_is_short():
+    assert len(TEXTS["README.md"].splitlines()) <= 140
