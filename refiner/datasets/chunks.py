@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
+CODECS = (ZstdCodec(level=1), Crc32cCodec())
+"""How this program writes chunks: compressed, with a checksum. Its first stores have no checksum."""
 DAMAGE = (ValueError, RuntimeError, TypeError, EOFError, OSError)
 """What Zarr's codecs raise on a chunk that is cut short or does not match its checksum."""
+
+
+def is_written_here(array: Any) -> bool:
+    """Return whether this program wrote an array: tools that take a part of a store keep its attributes, not its codecs."""
+    return tuple(array.compressors) in (CODECS, CODECS[:1])
 
 
 def lost_chunks(array: Any, folder: Path) -> Iterator[str]:

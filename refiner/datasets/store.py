@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from refiner.datasets.chunks import DAMAGE, damaged_chunks, lost_chunks
+from refiner.datasets.chunks import DAMAGE, damaged_chunks, is_written_here, lost_chunks
 from refiner.datasets.impossible import impossible_joints
 from refiner.errors import DatasetNotFoundError, IncompleteStoreError, StoreError
 from refiner.hand.skeleton import HAND21, Skeleton
@@ -162,7 +162,7 @@ class DepthStore:
         for name in dict.fromkeys([*self._written, *self.names]):
             if name not in self._arrays:
                 yield f"the array {name} is missing"
-            else:
+            elif is_written_here(self._array(name)):
                 yield from lost_chunks(self._array(name), self.path / name)
 
     def damaged(self) -> Iterator[str]:

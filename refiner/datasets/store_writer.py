@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import Crc32cCodec, ZstdCodec
 
+from refiner.datasets.chunks import CODECS
 from refiner.datasets.store import ARRAYS, FORMAT, DepthStore, is_whole, store_digest
 from refiner.errors import DatasetNotFoundError, OutputExistsError, StoreError, UsageError
 from refiner.hand.skeleton import Skeleton
@@ -170,7 +170,7 @@ class StoreWriter:
                     shape=(self.count, *tail),
                     chunks=(self.chunk_items, *tail),
                     dtype=ARRAYS[name][0],
-                    compressors=[ZstdCodec(level=1), Crc32cCodec()],
+                    compressors=CODECS,
                 )
             os.replace(temporary, self.path)
         finally:

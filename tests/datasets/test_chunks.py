@@ -6,6 +6,7 @@ import pytest
 import zarr
 from five_items import rows, write_all, writer
 
+from refiner.datasets.chunks import CODECS
 from refiner.datasets.inspection import inspect_store
 from refiner.datasets.store import DepthStore
 from refiner.errors import StoreError
@@ -83,6 +84,26 @@ def test_other_programs_may_leave_chunks_out(store):
     group.attrs["provenance"] = {}
     (store / "depth/c/1/0/0").unlink()
     assert not DepthStore(store).read("depth", 2, 4).any()
+
+
+def test_a_part_that_another_program_took_may_leave_chunks_of_zeros_out(store, tmp_path):
+    """Such tools copy the attributes, and with them the name of this program."""
+    whole = zarr.open_group(store, mode="r")
+    part = zarr.open_group(tmp_path / "part.zarr", mode="w", attributes=dict(whole.attrs))
+    for name in whole.array_keys():
+        values = whole[name][:2]
+        part.create_array(name, shape=values.shape, chunks=values.shape, dtype=whole[name].dtype)[:] = values
+    part["visible"][:] = False  # which removes its only chunk
+    assert not (tmp_path / "part.zarr/visible/c/0/0").exists()
+    assert not DepthStore(tmp_path / "part.zarr").read("visible").any()
+
+
+def test_an_array_of_the_first_stores_has_no_checksum_and_no_lost_chunk(tmp_path, monkeypatch):
+    monkeypatch.setattr("refiner.datasets.store_writer.CODECS", CODECS[:1])
+    write_all(writer(tmp_path / "old.zarr"))
+    assert not problems(tmp_path / "old.zarr")
+    (tmp_path / "old.zarr/depth/c/1/0/0").unlink()
+    assert problems(tmp_path / "old.zarr") == ["chunk 1 of depth (items 2 to 3) is missing"]
 
 
 def test_an_incomplete_store_may_lack_chunks(tmp_path):
