@@ -76,6 +76,8 @@ def train(argv: list[str]) -> int:
             print(f"seed {cli.config['seed_everything']}, {trainer.max_steps} updates, {out}", flush=True)
         trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=checkpoint)
     if trainer.is_global_zero:
+        if cli.datamodule.unlabelled:
+            print(f"{cli.datamodule.unlabelled} items have no known joint and were left out")
         print(f"{out / LAST}: {trainer.global_step} updates, {cli.model.mean_mm:.2f} mm on held-out maps")
     return 0
 
@@ -175,7 +177,8 @@ def evaluate(
     write_json(report, result)
     low, high = result["ci95_mm"]
     print(f"mean {result['mean_mm']:.2f} mm (95 % {low:.2f} to {high:.2f}), median {result['median_mm']:.2f} mm")
-    print(f"{out}: {result['frames']} frames")
+    left_out = f", {result['unlabelled_frames']} without a label left out" if result["unlabelled_frames"] else ""
+    print(f"{out}: {result['frames']} frames{left_out}")
 
 
 def _predict(argv: list[str]) -> int:

@@ -19,7 +19,7 @@ DAMAGE = (ValueError, RuntimeError, TypeError, EOFError, OSError)
 
 
 def is_written_here(array: Any) -> bool:
-    """Return whether this program wrote an array: tools that take a part of a store keep its attributes, not its codecs."""
+    """Return whether this program wrote an array: who copies a part keeps the attributes, not the codecs."""
     return tuple(array.compressors) in (CODECS, CODECS[:1])
 
 

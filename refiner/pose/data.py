@@ -159,6 +159,12 @@ class LabelledDepth(L.LightningDataModule):
         """Open the decoded file."""
         self._maps = LabelledMaps(self._stores, [part["digest"] for part in self.provenance.values()], self.codec)
 
+    @property
+    def unlabelled(self) -> int:
+        """How many items have no known joint, and are left out; known after `setup`."""
+        assert self._maps is not None
+        return sum(map(len, self._stores)) - sum(map(len, self._maps.items))
+
     def split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give the items to train on and the held-out ones."""
         assert self._maps is not None

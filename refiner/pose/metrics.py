@@ -92,9 +92,9 @@ def score(
         seed: Of the bootstrap.
 
     Returns:
-        `frames`, `mean_mm`, `median_mm`, `ci95_mm` [low, high] of the mean, `per_joint_mm` and `per_finger_mm` by
-        name, `pck` {px: share of joints}, `pck_size_px`, `frames_within_mm` {mm: share of frames with all known
-        joints within}, `auc` (of joints, 0 to 50 mm).
+        `frames`, `unlabelled_frames` (without a known joint, left out), `mean_mm`, `median_mm`, `ci95_mm` [low, high]
+        of the mean, `per_joint_mm` and `per_finger_mm` by name, `pck` {px: share of joints}, `pck_size_px`,
+        `frames_within_mm` {mm: share of frames with all known joints within}, `auc` (of joints, 0 to 50 mm).
     """
     errors = joint_errors_mm(estimated_mm, true_mm)
     labelled = np.isfinite(errors).any(axis=1)
@@ -107,6 +107,7 @@ def score(
     worst = np.nanmax(errors, axis=1)
     return {
         "frames": len(errors),
+        "unlabelled_frames": int((~labelled).sum()),
         "mean_mm": float(frame_means.mean()),
         "median_mm": float(np.nanmedian(errors)),
         "ci95_mm": bootstrap_ci95(frame_means, seed),

@@ -90,7 +90,8 @@ def test_pixels_can_be_those_of_a_larger_map():
 def test_unlabelled_frames_are_left_out():
     truth, estimate = joints(), joints()
     truth[1] = np.nan
-    assert score(estimate, truth, CAMERA, HAND21, size_px=64)["frames"] == 1
+    result = score(estimate, truth, CAMERA, HAND21, size_px=64)
+    assert (result["frames"], result["unlabelled_frames"]) == (1, len(truth) - 1)
     truth[0] = np.nan
     with pytest.raises(ValueError, match="nothing to measure"):
         score(estimate, truth, CAMERA, HAND21, size_px=64)
