@@ -3,16 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# For a real run of the demo: make demo REAL=folder/of/depth/maps CAMERA=fx,fy,cx,cy
+# For a real run of the demo: make demo REAL=folder/of/depth/maps CAMERA=fx,fy,cx,cy UNIT=mm_a_unit DEMO=runs/mine
 REAL ?=
 CAMERA ?=
+UNIT ?=
 DEMO ?= runs/demo
 export PYTHONUNBUFFERED := 1
 
 .PHONY: demo test test-slow lint data clean
 
 demo: $(READY)
-	$(BIN)/python -m experiments.demo --out $(DEMO) $(if $(REAL),--real $(REAL)) $(if $(CAMERA),--camera $(CAMERA))
+	$(BIN)/python -m experiments.demo --out $(DEMO) $(if $(REAL),--real $(REAL)) $(if $(CAMERA),--camera $(CAMERA)) \
+		$(if $(UNIT),--depth-unit-mm $(UNIT))
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -1,6 +1,6 @@
 """The main job from nothing, in minutes on two cores: render, take in a camera set, train, refine, look.
 
-    python -m experiments.demo --out runs/demo [--real FOLDER [--camera fx,fy,cx,cy]]
+    python -m experiments.demo --out runs/demo [--real FOLDER [--camera fx,fy,cx,cy] [--depth-unit-mm U]]
 
 Without FOLDER the camera is a stand-in: other hands in other poses, rendered through an analytic model of a
 structured-light camera. A run that was interrupted continues; each step that is whole is not done again. A folder that
@@ -143,6 +143,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/demo"))
     parser.add_argument("--real", type=Path, help="folder of real depth maps; without it the camera is a stand-in")
     parser.add_argument("--camera", help="fx,fy,cx,cy of the real maps in px, where their folder has no camera.json")
+    parser.add_argument("--depth-unit-mm", help="millimetres in one unit of the real maps' numbers")
     parser.add_argument("--maps", type=int, default=MAPS)
     parser.add_argument("--updates", type=int, default=UPDATES)
     options = parser.parse_args()
@@ -151,7 +152,8 @@ def main() -> None:
         parser.error(f"found --out {out}, wanted runs/NAME: `refiner train` writes its log and checkpoints there")
     real = None if options.real is None else digest(options.real)
     updates, recipe = options.updates, digest(CONFIG)
-    claim(out, {"real": real, "camera": options.camera, "maps": options.maps, "updates": updates, "recipe": recipe})
+    camera_words = {"camera": options.camera, "depth_unit_mm": options.depth_unit_mm}
+    claim(out, {"real": real, **camera_words, "maps": options.maps, "updates": updates, "recipe": recipe})
     synthetic, camera, refined = (out / f"{name}.zarr" for name in ("synthetic", "camera", "refined"))
     checkpoint = out / "version_0/checkpoints/last.ckpt"
     size = ["--size", str(SIZE_PX)]
@@ -160,6 +162,7 @@ def main() -> None:
     if options.real:
         words = ["prepare", str(options.real), str(camera), "--layout", "folder", *size]
         words += ["--camera", options.camera] if options.camera else []
+        words += ["--depth-unit-mm", options.depth_unit_mm] if options.depth_unit_mm else []
     else:
         words = ["render", str(camera), "--count", str(options.maps), "--seed", "1", *size]
         words += ["--sensor", "structured-light"]
@@ -192,12 +195,15 @@ def main() -> None:
 def closing_words(out: Path, report: dict[str, Any]) -> str:
     """Say what was reached, where to look and what for, and what to type next."""
     before, after = (report[key]["val/two_sample_accuracy"] for key in ("validation_before", "validation"))
-    next_words = f"refiner render more.zarr --count 20000 --like {out}/camera.zarr --size {SIZE_PX} --seed 2"
+    checkpoint = out / "version_0/checkpoints/last.ckpt"
+    next_words = f""". .venv/bin/activate
+          refiner render more.zarr --count 20000 --seed 2 --size {SIZE_PX} --like {out / "camera.zarr"}
+          refiner refine {checkpoint} more.zarr more_refined.zarr --variants 3"""
     if report["stand_in"]:
-        next_words = "make demo REAL=folder/of/depth/maps CAMERA=fx,fy,cx,cy DEMO=runs/mine"
-    return f"""A fresh classifier tells refined from camera patches in {after:.0%} of the cases, before training in {before:.0%}; \
-50 % is chance.
-Depth on the hand moved by {report["refined"]["mean_shift_mm"]:.1f} mm on average, so the labels still fit.
+        next_words = "make demo REAL=folder/of/depth/maps CAMERA=fx,fy,cx,cy UNIT=mm_a_unit DEMO=runs/mine"
+    return f"""A fresh classifier tells refined from camera patches in {after:.0%} of the cases.
+Before training it was {before:.0%}; 50 % is chance.
+Depth on the hand moved by {report["refined"]["mean_shift_mm"]:.1f} mm on average, noise included.
 
 Look at   {out}/sheet.png
           Rows: synthetic, refined, difference, camera. The refined hands should have the holes, steps and rough edges

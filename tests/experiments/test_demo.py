@@ -24,7 +24,10 @@ def test_the_demo_leaves_what_it_says(run_demo, capsys):
     words = ["--out", "runs/demo", "--maps", "30", "--updates", "3"]
     run_demo(*words)
     out = Path("runs/demo")
-    assert capsys.readouterr().out.splitlines()[-1].startswith("runs/demo: TensorBoard log and checkpoint in version_0")
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[-1].startswith("runs/demo: TensorBoard log and checkpoint in version_0")
+    assert "Look at   runs/demo/sheet.png" in shown
+    assert "Next      make demo REAL=folder/of/depth/maps" in shown
     assert len(DepthStore(out / "refined.zarr")) == 30
     assert DepthStore(out / "refined.zarr").depth_unit_mm == 1.0
     assert cv2.imread(str(out / "sheet.png")).shape[1] > 12 * 64
