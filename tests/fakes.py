@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from refiner.datasets.store import REQUIRED
+from refiner.datasets.store_format import REQUIRED
 from refiner.datasets.store_writer import StoreWriter
 
 

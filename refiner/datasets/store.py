@@ -15,30 +15,9 @@ from numpy.typing import NDArray
 
 from refiner.datasets.chunks import DAMAGE, damaged_chunks, is_written_here, lost_chunks
 from refiner.datasets.impossible import impossible_joints
+from refiner.datasets.store_format import ARRAYS, FORMAT, check_arrays
 from refiner.errors import DatasetNotFoundError, IncompleteStoreError, StoreError
 from refiner.hand.skeleton import HAND21, Skeleton
-
-FORMAT = "depth-refiner/1"
-
-# Name -> (type, axes after N). H and W are the map's sides, J joints, 3 and 4 as they stand; `...` is anything.
-ARRAYS: dict[str, tuple[str, tuple[Any, ...]]] = {
-    "depth": ("uint16", ("H", "W")),
-    "camera": ("float32", (4,)),
-    "centre_mm": ("float32", (3,)),
-    "cube_mm": ("float32", ()),
-    "image_px": ("float32", (4,)),
-    "joints_mm": ("float32", ("J", 3)),
-    "visible": ("bool", ("J",)),
-    "source": ("string", ()),
-    "sequence": ("int32", ()),
-    "frame": ("int32", ()),
-    "side": ("int32", ()),
-    "subject": ("int32", ()),
-    "pose": ("float32", (...,)),
-    "shape": ("float32", (...,)),
-    "misfit_mm": ("float32", ()),
-}
-REQUIRED = ("depth", "camera", "centre_mm", "cube_mm")
 
 
 def store_digest(path: Path) -> str:
@@ -110,7 +89,7 @@ class DepthStore:
         self._written: list[str] = list(attributes.get("arrays") or ())  # pyright: ignore[reportArgumentType]
         if not allow_incomplete and (lost := next(self.lost(), None)):
             raise StoreError(self._damaged(lost))
-        self._check_arrays()
+        check_arrays(self._arrays, self.path)
         self.size = int(self._array("depth").shape[1])
         self.skeleton = self._read_skeleton(attributes.get("skeleton"))
         if not allow_incomplete:
@@ -203,33 +182,6 @@ class DepthStore:
         if name not in self._arrays:
             raise StoreError(f"{self.path} has no array {name!r}; it holds {', '.join(self._arrays)}.")
         return self._arrays[name]
-
-    def _check_arrays(self) -> None:
-        missing = [name for name in REQUIRED if name not in self._arrays]
-        if missing:
-            raise StoreError(f"{self.path} lacks the arrays {missing}; wanted at least {list(REQUIRED)}.")
-        depth = self._array("depth")
-        if depth.ndim != 3 or depth.shape[1] != depth.shape[2]:
-            raise StoreError(f"{self.path}: found depth of shape {depth.shape}, wanted (N, size, size).")
-        sizes: dict[Any, int] = {"H": depth.shape[1], "W": depth.shape[2]}
-        for name in self.names:
-            array, (dtype, axes) = self._array(name), ARRAYS[name]
-            if dtype != "string" and array.dtype != np.dtype(dtype):
-                raise StoreError(f"{self.path}: found {name} of type {array.dtype}, wanted {dtype}.")
-            wanted = tuple(
-                sizes.setdefault(axis, n) if isinstance(axis, str) else axis
-                for axis, n in zip(axes, array.shape[1:], strict=False)
-            )
-            open_ended = axes == (...,)
-            if (
-                array.shape[0] != depth.shape[0]
-                or (not open_ended and array.shape[1:] != wanted)
-                or (not open_ended and len(array.shape) - 1 != len(axes))
-            ):
-                raise StoreError(
-                    f"{self.path}: found {name} of shape {array.shape}, wanted ({depth.shape[0]}, "
-                    f"{', '.join(str(axis) for axis in axes)}) as depth has {depth.shape}."
-                )
 
     def _read_skeleton(self, attribute: Any) -> Skeleton | None:
         if "joints_mm" not in self._arrays:

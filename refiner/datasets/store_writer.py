@@ -17,7 +17,8 @@ import zarr
 from numpy.typing import NDArray
 
 from refiner.datasets.chunks import CODECS
-from refiner.datasets.store import ARRAYS, FORMAT, DepthStore, is_whole, store_digest
+from refiner.datasets.store import DepthStore, is_whole, store_digest
+from refiner.datasets.store_format import ARRAYS, FORMAT
 from refiner.errors import DatasetNotFoundError, OutputExistsError, StoreError, UsageError
 from refiner.hand.skeleton import Skeleton
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.datasets.inspection import read_items, spread_items
-from refiner.datasets.store import REQUIRED, DepthStore
+from refiner.datasets.store import DepthStore
+from refiner.datasets.store_format import REQUIRED
 from refiner.errors import StoreError
 from refiner.fitting.settle import PlacedHand, reduced_equations, settle, shape_precision
 from refiner.fitting.starts import Bank

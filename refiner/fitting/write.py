@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.datasets.store import REQUIRED, DepthStore
+from refiner.datasets.store import DepthStore
+from refiner.datasets.store_format import REQUIRED
 from refiner.datasets.store_writer import CHUNK_ITEMS, StoreWriter
 from refiner.fitting.settle import PlacedHand
 from refiner.fitting.starts import Bank
