@@ -28,10 +28,13 @@ def write_report(path: Path, hands: Hands, frames: int, cut: list[str]) -> None:
         _name(f"{len(sources)} of {frames} maps left out, {reason}", sources, path)
     if hands.implausible:
         say("if files that are no depth maps lie among them, choose the depth maps with --pattern 'depth/*.png'")
-    _name(f"another part of a hand's size in {len(hands.others)} frames, the likeliest was taken", hands.others, path)
-    _name(f"something nearer that is no hand in {len(hands.clutter)} frames, passed over", hands.clutter, path)
-    _name(f"the hand behind sprinkled readings in {len(hands.lone_readings)} frames", hands.lone_readings, path)
-    _name(f"the cube is cut by the image's border in {len(cut)} maps", cut, path)
+    for what, sources, then in (
+        ("another part of a hand's size", hands.others, ", the likeliest was taken"),
+        ("something nearer that is no hand", hands.clutter, ", passed over"),
+        ("the hand is behind sprinkled readings", hands.lone_readings, ", which were passed over"),
+        ("the cube is cut by the image's border", cut, ""),
+    ):
+        _name(f"{what} in {len(sources)} of {frames} frames{then}", sources, path)
 
 
 def _by_reason(implausible: dict[str, str]) -> dict[str, list[str]]:

@@ -366,9 +366,9 @@ def test_what_else_is_in_view_is_said_and_seen(tmp_path, capsys):
     cv2.imwrite(str(tmp_path / "src/rim.png"), hand_scene((0, -125, 500)).astype(np.uint16))
     assert prepare(tmp_path / "src", "out.zarr", *GIVEN, "--size", 64) == 0
     shown = capsys.readouterr().err
-    assert "another part of a hand's size in 1 frames, the likeliest was taken: two.png" in shown
-    assert "something nearer that is no hand in 1 frames, passed over: nearer.png" in shown
-    assert "the cube is cut by the image's border in 1 maps: rim.png" in shown
+    assert "another part of a hand's size in 1 of 3 frames, the likeliest was taken: two.png" in shown
+    assert "something nearer that is no hand in 1 of 3 frames, passed over: nearer.png" in shown
+    assert "the cube is cut by the image's border in 1 of 3 frames: rim.png" in shown
     report = json.loads(Path("out.prepare.json").read_text())
     assert (report["other_parts"], report["nearer_clutter"], report["cut_by_border"]) == (
         ["two.png"], ["nearer.png"], ["rim.png"],
