@@ -71,7 +71,7 @@ def why_no_depth(depth: DepthMap) -> str | None:
         if exchanged < min(found / 2, SMOOTH):
             return (
                 f"the two bytes of each number are exchanged: neighbouring readings differ by {found:.1%}, with the "
-                f"bytes in order by {exchanged:.1%}"
+                f"bytes in order by {exchanged:.1%}; convert the files"
             )
     if found > ROUGHNESS and share > ROUGH_SHARE:
         return (
