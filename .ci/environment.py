@@ -33,7 +33,8 @@ def main(venv: str, *requirements: str) -> int:
             )
             return 2
         print(f"No NVIDIA driver: taking the CPU build of torch from {CPU_INDEX}", flush=True)
-    return subprocess.run([*install, "--quiet", *CONSTRAINTS, *index, "torch", *requirements]).returncode
+    run([*install, "--quiet", *CONSTRAINTS, *index, "torch", *requirements])
+    return 0
 
 
 def make_environment(venv: Path) -> list[str]:
@@ -41,24 +42,31 @@ def make_environment(venv: Path) -> list[str]:
     shutil.rmtree(venv, ignore_errors=True)
     python = venv / "bin/python"
     if uv := shutil.which("uv"):
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(venv)], check=True)
+        run([uv, "venv", "--quiet", "--python", sys.executable, str(venv)])
         # The best version of all indexes, as pip takes it, and not the first index that has any.
         return [uv, "pip", "install", "--python", str(python), "--index-strategy", "unsafe-best-match", *uv_options()]
-    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    run([sys.executable, "-m", "venv", str(venv)])
     return [str(python), "-m", "pip", "install"]
+
+
+def run(words: list[str]) -> None:
+    """Run a command that says itself what goes wrong; end with its status where something does."""
+    if status := subprocess.run(words).returncode:
+        sys.exit(status)
 
 
 def brings_cuda(install: list[str], index: list[str]) -> bool | None:
     """Return whether torch would come with CUDA packages; nothing where torch is not to be had."""
     with_pip = "--index-strategy" not in install
     dry = ["--dry-run", *(("--quiet", "--report", "-") if with_pip else ()), *CONSTRAINTS, *index, "torch"]
-    run = subprocess.run([*install, *dry], capture_output=True, text=True)
-    if run.returncode:
+    tried = subprocess.run([*install, *dry], capture_output=True, text=True)
+    if tried.returncode:
         return None
     if with_pip:
-        names = [item["metadata"]["name"] for item in json.loads(run.stdout)["install"]]
+        names = [item["metadata"]["name"] for item in json.loads(tried.stdout)["install"]]
     else:
-        names = [line.removeprefix(" + ") for line in (run.stdout + run.stderr).splitlines() if line.startswith(" + ")]
+        lines = (tried.stdout + tried.stderr).splitlines()
+        names = [line.removeprefix(" + ") for line in lines if line.startswith(" + ")]
     return any(name.startswith("nvidia-") for name in names)
 
 
