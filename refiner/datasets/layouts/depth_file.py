@@ -6,6 +6,7 @@ reading, as 0 does.
 
 import functools
 import re
+import struct
 import threading
 import zipfile
 from pathlib import Path
@@ -25,14 +26,17 @@ _NYU_NAME = re.compile(r"(?:synth)?depth_\d_\d{7}\.png")
 
 
 def count_maps(path: Path) -> int:
-    """Return how many depth maps a file holds, without reading them; 1 where it cannot be told."""
+    """Return how many depth maps a file holds, without reading them; 1 where it cannot be told.
+
+    Of a TIFF that is cut short the first missing page counts too: reading it says what is wrong.
+    """
     suffix = path.suffix.lower()
     if suffix not in _STACKS:
         return 1
     try:
         if suffix.startswith(".tif"):
             with path.open("rb") as file, tifffile.TiffFile(file) as tiff:
-                return max(len(tiff.pages), 1)
+                return max(len(tiff.pages) + _points_on(tiff), 1)
         shape = np.load(path, mmap_mode="r").shape if suffix == ".npy" else _array_of(path).shape
     except _DAMAGE:
         return 1  # reading it says what is wrong
@@ -76,6 +80,17 @@ def read_depth_file(path: Path, page: int | None = None) -> NDArray[Any]:
 def _is_stack(shape: tuple[int, ...]) -> bool:
     """Return whether an array of this shape is maps one after the other: (N, H, W) or (N, H, W, 1)."""
     return (len(shape) == 3 and shape[2] > 4) or (len(shape) == 4 and shape[3] == 1)
+
+
+def _points_on(tiff: tifffile.TiffFile) -> bool:
+    """Return whether the last page that was found names a next one, which then is not there."""
+    if not len(tiff.pages):
+        return False
+    form, file = tiff.tiff, tiff.filehandle
+    file.seek(tiff.pages[-1].offset)
+    (tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
+    file.seek(tags * form.tagsize, 1)
+    return any(file.read(form.offsetsize))
 
 
 def _decode(path: Path, page: int | None) -> NDArray[Any]:
