@@ -151,12 +151,13 @@ def find_hands(
     if not hands:
         _explain_nothing(hands, frames, cube_mm)
     if sizes:
-        _judge_sizes(hands, sizes, frames, cube_mm)
+        # Where a part of the view was chosen, what else is in it says nothing.
+        _judge_sizes(hands, sizes, [] if near_far_mm or roi else frames, cube_mm)
     return hands
 
 
 def _judge_sizes(hands: Hands, sizes: Sequence[FoundHand], frames: Sequence[Frame], cube_mm: float) -> None:
-    with_hand = _sample(hands.frames)
+    with_hand = _sample(hands.frames if frames else [])
     unit_mm = hands.frames[0].depth_unit_mm
     warning = require_plausible_sizes(sizes, with_hand, cube_mm=cube_mm, unit_mm=unit_mm)
     if warning is None and len(hands) < len(frames) / 2:
@@ -178,6 +179,8 @@ def _if_in_view(depth: DepthMap, centre: NDArray[np.float64], cube_mm: float) ->
 
 
 def _require_known(centres: Mapping[str, Any] | None, frames: Sequence[Frame]) -> None:
+    if centres is not None and not centres:
+        raise UsageError("The file given with --centres names no frame, wanted a line `relative/path u v z` for each.")
     unknown = sorted(set(centres or {}) - {frame.source for frame in frames})
     if unknown:
         raise UsageError(

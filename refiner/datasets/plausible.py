@@ -120,7 +120,8 @@ def require_plausible_sizes(
 
     Args:
         hands: What was found in each map.
-        sample: Some of the maps, spread over the recording, at most `SAMPLED`.
+        sample: Some of the maps, spread over the recording, at most `SAMPLED`; none where they show more than was
+            searched.
         cube_mm: Side of the crop cube.
         unit_mm: The depth unit as it was given; nothing where it was assumed.
 
@@ -157,7 +158,7 @@ def _doubt_about_sizes(hands: Sequence[FoundHand], sample: Sequence[DepthMap], c
         )
     if distance_mm > TOO_FAR_MM:
         return f"the hands lie at {distance_mm / 1000:.1f} m (median), wanted less than {TOO_FAR_MM / 1000:g}"
-    if distance_mm > FAR_MM:
+    if distance_mm > FAR_MM and sample:
         growth = float(np.median([running_on_of(depth, cube_mm, 1.0) for depth in sample]))
         if growth > MOST_GROWTH:
             return (
@@ -170,7 +171,7 @@ def _doubt_about_sizes(hands: Sequence[FoundHand], sample: Sequence[DepthMap], c
 def likely_units_mm(sample: Sequence[DepthMap], cube_mm: float, unit_mm: float) -> list[float]:
     """Return the common units in which maps that were read in `unit_mm` hold plausible hands, the likeliest first."""
     ranked: list[tuple[float, float]] = []
-    for unit in UNITS_MM:
+    for unit in UNITS_MM if sample else ():
         factor = unit / unit_mm
         found = [find_hand(depth.depth_mm * np.float32(factor), depth.camera, cube_mm=cube_mm) for depth in sample]
         hands = [hand for hand in found if hand is not None and why_no_hand(hand, cube_mm) is None]

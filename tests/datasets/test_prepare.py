@@ -21,6 +21,7 @@ from refiner.geometry.camera import project
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
 GIVEN = ["--camera", ",".join(map(str, CAMERA))]
+KINECT1 = (575, 575, 159.5, 119.5)
 PLACES = [np.array([15.0 * k - 30, 5.0 * k, 600.0 + 20 * k]) for k in range(5)]
 
 
@@ -76,12 +77,11 @@ def test_the_sources_unit_is_kept(tmp_path):
 
 
 def test_an_assumed_camera_is_told(tmp_path, capsys):
-    kinect1 = (575, 575, 159.5, 119.5)
-    src = record(tmp_path / "src", camera=kinect1)
+    src = record(tmp_path / "src", camera=KINECT1)
     assert prepare(src, "out.zarr") == 0
     assert "no camera is known for 5 of 5 maps: a Kinect v1 is assumed, focal length 575 px" in capsys.readouterr().err
     configuration = DepthStore("out.zarr").provenance["configuration"]
-    assert (configuration["camera"], configuration["camera_assumed"]) == (list(kinect1), True)
+    assert (configuration["camera"], configuration["camera_assumed"]) == (list(KINECT1), True)
 
 
 def test_frames_that_cannot_be_used_are_left_out_and_named(src, capsys):
@@ -138,6 +138,10 @@ def bad_centres(_src):
     Path("centres.txt").write_text("0.png 1 2\n")
 
 
+def no_centres(_src):
+    Path("centres.txt").write_text("# none\n")
+
+
 def unknown_centres(_src):
     Path("centres.txt").write_text("gone.png 1 2 600\n")
 
@@ -150,6 +154,7 @@ def unknown_centres(_src):
         (pictures, [], ["None of the 5 files", "0.png", "type uint8", "wanted integers of at least 16 bits"]),
         (blocked, [], ["out.zarr exists and is not a dataset"]),
         (bad_centres, ["--centres", "centres.txt"], ["centres.txt, line 1: found '0.png 1 2', wanted"]),
+        (no_centres, ["--centres", "centres.txt"], ["--centres names no frame"]),
         (unknown_centres, ["--centres", "centres.txt"], ["first is 'gone.png'", "like '0.png'"]),
         (None, ["--centres", "nowhere.txt"], ["nowhere.txt cannot be read"]),
         (None, ["--camera", "575,575,320"], ["--camera: found 575,575,320, wanted 4 numbers fx,fy,cx,cy"]),
@@ -320,6 +325,13 @@ def test_a_unit_that_makes_giants_is_refused(tmp_path, capsys):
     assert prepare(src, "out.zarr", *GIVEN) == 2
     assert "give --depth-unit-mm, likely 0.125" in capsys.readouterr().err
     assert not Path("out.zarr").exists()
+
+
+def test_far_hands_in_a_chosen_range_need_no_more_words(tmp_path):
+    src = record(tmp_path / "src", places=[np.array([20.0 * k, 0, 1400.0]) for k in range(5)], camera=KINECT1)
+    words = ["--camera", ",".join(map(str, KINECT1)), "--size", 32]
+    assert prepare(src, "out.zarr", *words, "--range", "1000,1470") == 0
+    assert len(DepthStore("out.zarr")) == 5
 
 
 def test_a_unit_with_which_hands_would_be_found_is_named(tmp_path, capsys):
