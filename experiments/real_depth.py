@@ -30,8 +30,9 @@ from experiments.demo import make_sheet, unless_trained, unless_whole
 from experiments.settings import claim, digest
 from refiner.cli.evaluate import write_report
 from refiner.cli.recipes import shipped
-from refiner.datasets.layouts.folder import CAMERA_FILE, list_folder
+from refiner.datasets.layouts.folder import CAMERA_FILES, list_folder
 from refiner.datasets.store import DepthStore
+from refiner.errors import UsageError
 from refiner.files import write_json
 from refiner.realism.runs import Divide, apart, by_time
 from refiner.realism.timeline import place
@@ -47,7 +48,9 @@ FIT_PX = 64
 def split_recording(recording: Path, out: Path) -> None:
     """Link the frames of a recording into OUT/seen and OUT/unseen, by sequence or by time; camera files into both."""
     frames = list_folder(recording, None, None)
-    cameras = [(part, path) for path in recording.rglob(CAMERA_FILE) for part in ("seen", "unseen")]
+    if stacks := sorted({frame.path.name for frame in frames if "#" in frame.source}):
+        raise UsageError(f"{recording} holds files of several maps ({stacks[0]}), wanted one file a map to link.")
+    cameras = [(part, path) for name in CAMERA_FILES for path in recording.rglob(name) for part in ("seen", "unseen")]
     links = [(out / part / path.relative_to(recording), path) for part, path in cameras]
     by_sequence = frames[-1].sequence + 1 >= EVERY
     for number, frame in enumerate(frames):
