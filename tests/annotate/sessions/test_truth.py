@@ -84,8 +84,10 @@ def test_lengths_that_cannot_be_are_named():
     write_sequence("never.zarr", count=2, joints_mm=joints_mm)
     with pytest.raises(LabelError, match=r"never.zarr, medians.*tip nan mm.*\(--bones\)"):
         bones_of_store(DepthStore("never.zarr"))
-    write_sequence("long.zarr", count=2, joints_mm=three_joints(2) * 10)
-    with pytest.raises(LabelError, match="mid 500 mm, tip 300 mm"):
+    joints_mm = three_joints(2)
+    root = joints_mm[:, :1]
+    write_sequence("long.zarr", count=2, joints_mm=root + 5 * (joints_mm - root))
+    with pytest.raises(LabelError, match="mid 250 mm, wanted"):
         bones_of_store(DepthStore("long.zarr"))
 
 
