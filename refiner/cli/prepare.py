@@ -52,7 +52,8 @@ def prepare(
             label, joints are stored as nyu14).
         camera: fx,fy,cx,cy in pixels; overrides camera.json. Without either, a Kinect v1 (575 px) is assumed that
             looks at the middle of each image.
-        depth_unit_mm: Millimetres in one unit of the files' numbers; overrides camera.json. Without either, 1.
+        depth_unit_mm: Millimetres in one unit of the files' numbers; overrides camera.json. Without either it is 1, and
+            a recording whose hands are then of an impossible size is refused.
         size: Side of the stored crops in pixels.
         cube_mm: Side of the cube around the hand; 260, in which an adult's hand fits, or the layout's own: nyu 300.
         range: near,far in mm: nothing nearer or farther is taken for the hand.

@@ -21,8 +21,9 @@ MOST_ASPECT = 1.05
 ROUGHNESS = 0.025
 """Median step between neighbouring readings that differ, as a share of the depth: cameras have 0.001 to 0.009, an
 infrared picture 0.05."""
-SMOOTH, ROUGH_SHARE = 0.01, 0.15
-"""Roughness below which a map is one for certain; share of neighbours that must differ before it is called rough."""
+DOUBTFUL, SMOOTH, ROUGH_SHARE = 0.004, 0.01, 0.15
+"""Roughness above which the order of the bytes is tried, and below which it is right when exchanged; share of
+neighbours that must differ before a map is called rough."""
 FLAT_MM = 2.0
 """Relief of what was taken for a hand: walls and rectangles of noise have less, hands 4 and more."""
 LEAST_PALM_MM = 20.0
@@ -66,7 +67,7 @@ def require_plausible_camera(camera: Camera, image_px: tuple[int, int], source: 
 def why_no_depth(depth: DepthMap) -> str | None:
     """Return why a map holds no distances, or nothing where it may."""
     found, share = roughness(depth.numbers)
-    if depth.numbers.dtype.itemsize == 2 and np.issubdtype(depth.numbers.dtype, np.integer):
+    if found > DOUBTFUL and depth.numbers.dtype.itemsize == 2 and np.issubdtype(depth.numbers.dtype, np.integer):
         exchanged, _ = roughness(depth.numbers.byteswap())
         if exchanged < min(found / 2, SMOOTH):
             return (
@@ -93,13 +94,13 @@ def why_no_hand(found: FoundHand, cube_mm: float) -> str | None:
 
 
 def roughness(numbers: NDArray[np.generic]) -> tuple[float, float]:
-    """Measure the steps between neighbouring readings of every fourth row.
+    """Measure the steps between neighbouring readings of every eighth row.
 
     Returns:
         The median step of those that differ, as a share of the larger; and how many of all neighbours differ, as a
         share: 0.2 and more of a camera, 0.05 where false readings are sprinkled on an even wall.
     """
-    rows = np.asarray(numbers[::4], np.float64)
+    rows = np.asarray(numbers[::8], np.float64)
     left, right = rows[:, :-1], rows[:, 1:]
     both = (left > 0) & (right > 0)
     differ = both & (left != right)
