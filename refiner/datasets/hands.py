@@ -1,5 +1,6 @@
 """Find the hands of a recording: which of its frames hold one, and where."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from refiner.datasets.locate import FoundHand, find_hand
 from refiner.datasets.plausible import (
     SAMPLED,
     likely_units_mm,
+    require_one_size,
     require_plausible_camera,
     require_plausible_sizes,
     why_no_depth,
@@ -117,6 +119,7 @@ def find_hands(
         hands.unlisted = [frame.source for frame in frames if frame.source not in centres]
         frames = [frame for frame in frames if frame.source in centres]
     sizes: list[FoundHand] = []
+    image_sizes: defaultdict[Camera, Counter[tuple[int, int]]] = defaultdict(Counter)
 
     def search(frame: Frame) -> tuple[DepthMap, FoundHand | NDArray[np.float64] | str | None] | DepthFormatError:
         try:
@@ -135,6 +138,8 @@ def find_hands(
         return depth, found if found is None else why_no_hand(found, cube_mm) or found
 
     for frame, result in in_threads(search, frames):
+        if not isinstance(result, DepthFormatError) and frame.given is not None and frame.given.fits_one_size:
+            image_sizes[frame.given.camera][result[0].depth_mm.shape[::-1]] += 1
         if isinstance(result, DepthFormatError):
             if on_error == "stop":
                 raise result
@@ -148,6 +153,7 @@ def find_hands(
             sizes += [result[1]] if isinstance(result[1], FoundHand) else []
         if on_progress is not None:
             on_progress(1)
+    require_one_size(image_sizes)
     if not hands:
         _explain_nothing(hands, frames, cube_mm)
     if sizes:

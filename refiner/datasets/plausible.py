@@ -6,7 +6,7 @@ image, a unit that makes hands of the wrong size) it is refused, with the value 
 What is known of hands is an adult's in a cube of 260 mm, and scales with the cube.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,25 @@ def require_plausible_camera(camera: Camera, image_px: tuple[int, int], source: 
             f"The camera {fx:g},{fy:g},{cx:g},{cy:g} does not fit {source}: found the focal lengths fx = {fx:g} and "
             f"fy = {fy:g} px, wanted the same to {MOST_ASPECT - 1:.0%}. {way_out}"
         )
+
+
+def require_one_size(sizes: Mapping[Camera, Mapping[tuple[int, int], int]]) -> None:
+    """Refuse a camera that was given for maps of several sizes, without the image that its numbers are for.
+
+    Args:
+        sizes: Camera -> (columns, rows) -> number of maps.
+
+    Raises:
+        UsageError: One was; the message says how many maps have which size.
+    """
+    for (fx, fy, cx, cy), counts in sizes.items():
+        if len(counts) > 1:
+            found = ", ".join(f"{count} of {width} x {height} px" for (width, height), count in counts.items())
+            raise UsageError(
+                f"One camera, {fx:g},{fy:g},{cx:g},{cy:g}, was given for maps of several sizes: found {found}, wanted "
+                "one size. Choose the depth maps with --pattern, put a camera.json into the folder of each size, or "
+                "say with --camera-image w,h which image the numbers are for."
+            )
 
 
 def why_no_depth(depth: DepthMap) -> str | None:

@@ -355,6 +355,18 @@ def test_a_camera_of_another_image_is_refused_and_scaled(src, capsys):
     assert DepthStore("json.zarr").provenance["configuration"]["camera"] == list(CAMERA)
 
 
+def test_one_camera_has_one_size_of_image(src, capsys):
+    cv2.imwrite(str(src / "9.png"), hand_scene(shape=(200, 320)).astype(np.uint16))
+    assert prepare(src, "out.zarr", *GIVEN) == 2
+    shown = capsys.readouterr().err
+    assert "was given for maps of several sizes" in shown
+    assert "5 of 320 x 240 px" in shown
+    assert "1 of 320 x 200 px" in shown
+    assert not Path("out.zarr").exists()
+    assert prepare(src, "out.zarr", *GIVEN, "--camera-image", "320,240") == 0
+    assert len(DepthStore("out.zarr")) == 6
+
+
 def test_a_stack_of_maps_with_a_name_of_any_bytes(tmp_path):
     src = tmp_path / os.fsdecode(b"\xca\xd6")
     src.mkdir()

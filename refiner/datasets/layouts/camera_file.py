@@ -47,6 +47,11 @@ class GivenCamera(NamedTuple):
     by_size: dict[tuple[int, int], Camera] | None = None
     distorted: bool = False
 
+    @property
+    def fits_one_size(self) -> bool:
+        """Whether nothing says which image the numbers are for: then all maps must have one size."""
+        return self.image_px is None and self.by_size is None
+
     def of_image(self, columns: int, rows: int) -> Camera:
         """Return the camera of maps of this size.
 
