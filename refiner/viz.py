@@ -71,6 +71,29 @@ def colour_difference(difference_mm: NDArray[np.floating], range_mm: float) -> P
     return np.rint(picture).astype(np.uint8)
 
 
+def shade_relief(depth_mm: NDArray[np.floating], near_mm: float, far_mm: float, pixel_mm: float) -> NDArray[np.uint8]:
+    """Draw a depth map in greys: near is bright, and surfaces are lit from the upper left.
+
+    Args:
+        depth_mm: (H, W), 0 is no reading.
+        near_mm: Depth of the brightest surface that faces the light.
+        far_mm: Depth of the darkest.
+        pixel_mm: Side of a pixel on the surface.
+
+    Returns:
+        (H, W), 0 where there is no reading, else 40 to 255.
+    """
+    depth = np.asarray(depth_mm, np.float64)
+    known = depth > 0
+    # Beside a missing reading a surface goes on as it is: slopes towards nothing would draw dark rims.
+    filled = np.where(known, depth, np.nan)
+    slopes = [np.nan_to_num(np.gradient(filled, axis=axis) / pixel_mm) for axis in (0, 1)]
+    light = (1 - 0.5 * (slopes[0] + slopes[1])) / np.sqrt(1.5 * (1 + slopes[0] ** 2 + slopes[1] ** 2))
+    height = np.clip((far_mm - depth) / (far_mm - near_mm), 0, 1)
+    grey = 40 + 215 * np.clip(light, 0, 1) * (0.45 + 0.55 * height)
+    return np.where(known, np.rint(grey), 0).astype(np.uint8)
+
+
 def hatch(picture: Picture, mask: NDArray[np.bool_]) -> Picture:
     """Draw slanted lines over a part of a picture: where nothing was recorded.
 

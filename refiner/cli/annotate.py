@@ -6,19 +6,14 @@ makes a session, a folder; every other word works on one. Any number of people m
 reported as done is lost by a kill.
 """
 
-import getpass
 import inspect
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from refiner.cli import annotate_solve
-from refiner.errors import LabelError, OutputExistsError, UsageError
+from refiner.cli import annotate_files, annotate_solve
+from refiner.errors import UsageError
 
 if TYPE_CHECKING:
-    from refiner.annotate.plausible.doubts import LabelDoubt
     from refiner.annotate.sessions.session import Session
 
 
@@ -56,77 +51,6 @@ def new(session: str, src: str, *, bones: str | None = None, init_from_labels: b
         print(f"{session}: session of {made.frames} frames, {len(made.labelled_frames())} labelled")
 
 
-def import_labels(session: str, labels: str, *, who: str | None = None, force: bool = False) -> None:
-    """Label frames with a file; they become references, and what they held before stays in the history.
-
-    Labels that make no sense beside the depth are named on stderr: clicks without a reading near, bones that no hand
-    has, images that fit another way. They are kept as they are, but `bones` and `solve` do not believe them until they
-    are corrected. A file most of whose images are exchanged, mirrored or of other frames is refused.
-
-    Args:
-        session: The session.
-        labels: COCO keypoints (LABELS.json) in pixels of the stored crops. Images are found by `frame`, else by
-            `file_name`. Pixel centres are where `info.pixel_centres` says ("integer" or "half"); without it at integers
-            where images have `frame`, else at halves.
-        who: Whose labels they are; without it the user of this computer.
-        force: Take a file that is refused as a whole; its images stay in doubt.
-    """
-    from refiner.annotate.plausible.doubts import Judge
-    from refiner.annotate.sessions.coco import read_labels
-    from refiner.annotate.sessions.order import sources_of
-    from refiner.annotate.sessions.session import Session
-
-    with Session(session) as opened:
-        sources = sources_of(opened.store)
-        file = read_labels(labels, opened.skeleton, opened.store.size, sources)
-        if file.unknown:
-            _tell_unknown(labels, file.unknown)
-        if not file.labels:
-            raise LabelError(
-                f"{labels} holds no annotations of this session, wanted labels of at least one frame. Check the file."
-            )
-        before = {one.frame: one for one in opened.all_labels()}
-        judge, frames = Judge(opened), {one.frame for one in file.labels}
-        after = before | {one.frame: one for one in file.labels}
-        doubts = [doubt for doubt in judge.doubts(list(after.values())) if doubt.frame in frames]
-        if not force and (fault := judge.fault(file.labels, doubts)):
-            raise LabelError(f"{labels}: {fault}; or say --force to import it as it is.")
-        opened.put_labels(file.labels, _name(who), f"import {labels}")
-        _tell_doubts(doubts, sources)
-        why = (
-            "says info.pixel_centres"
-            if file.told
-            else f"as images have {'' if file.centres == 'integer' else 'no '}`frame`"
-        )
-        print(f"{labels}: pixel centres at {'integers' if file.centres == 'integer' else 'halves'}, {why}")
-        again = len(frames & set(before))
-        left_out = [f"{len(file.unknown)} images are none of this session"] * bool(file.unknown)
-        left_out += [f"{file.empty} images have empty annotations"] * bool(file.empty)
-        print(", ".join([f"{session}: labels of {len(frames)} frames, {again} of them labelled before", *left_out]))
-
-
-def labels(session: str, out: str, *, overwrite: bool = False) -> None:
-    """Write the labels of all labelled frames as a file that other tools read, and `import` too.
-
-    Args:
-        session: The session.
-        out: COCO keypoints (LABELS.json) to write.
-        overwrite: Replace OUT where it exists.
-    """
-    from refiner.annotate.sessions.coco import write_labels
-    from refiner.annotate.sessions.order import sources_of
-    from refiner.annotate.sessions.session import Session
-
-    if Path(out).exists() and not overwrite:
-        raise OutputExistsError(f"{out} exists. Give another name, or --overwrite.")
-    with Session(session) as opened:
-        found = opened.all_labels()
-        if not found:
-            raise LabelError(f"{session} has no labels yet, wanted at least one frame. See `refiner annotate import`.")
-        write_labels(out, found, opened.skeleton, sources_of(opened.store), opened.store.size)
-    print(f"{out}: labels of {len(found)} frames")
-
-
 def undo(session: str, *, who: str | None = None) -> int:
     """Take back one's newest edit; frames that someone else has changed since stay as they are.
 
@@ -134,7 +58,7 @@ def undo(session: str, *, who: str | None = None) -> int:
         session: The session.
         who: Whose edit; without it that of the user of this computer.
     """
-    return _step(session, "undo", _name(who))
+    return _step(session, "undo", annotate_files.name_of(who))
 
 
 def redo(session: str, *, who: str | None = None) -> int:
@@ -144,7 +68,7 @@ def redo(session: str, *, who: str | None = None) -> int:
         session: The session.
         who: Whose edit; without it that of the user of this computer.
     """
-    return _step(session, "redo", _name(who))
+    return _step(session, "redo", annotate_files.name_of(who))
 
 
 def status(session: str) -> None:
@@ -163,8 +87,9 @@ def status(session: str) -> None:
 # What is typed after `refiner annotate`: the function, and which of its parameters are positional.
 WORDS: dict[str, tuple[Callable[..., int | None], tuple[str, ...]]] = {
     "new": (new, ("session", "src")),
-    "import": (import_labels, ("session", "labels")),
-    "labels": (labels, ("session", "out")),
+    "import": (annotate_files.import_labels, ("session", "labels")),
+    "labels": (annotate_files.labels, ("session", "out")),
+    "pictures": (annotate_files.pictures, ("session", "out")),
     "undo": (undo, ("session",)),
     "redo": (redo, ("session",)),
     "status": (status, ("session",)),
@@ -182,35 +107,6 @@ def _overview() -> str:
     width = max(map(len, WORDS))
     lines = [f"  {word:<{width}}  {(inspect.getdoc(f) or '').splitlines()[0]}" for word, (f, _) in WORDS.items()]
     return "\n".join(["usage: refiner annotate WORD SESSION ...", "", *lines, "", "Each has a --help of its own."])
-
-
-def _name(who: str | None) -> str:
-    if who == "":
-        raise UsageError("Found an empty --who, wanted a name. Give one, or leave it out.")
-    try:
-        return who or getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return str(os.getuid())
-
-
-def _tell_unknown(labels: str, unknown: list[str]) -> None:
-    shown = ", ".join(unknown[:10]) + (", ..." if len(unknown) > 10 else "")
-    told = f"{len(unknown)} images are no frame of this session and are left out: {shown}"
-    print(f"refiner annotate import: {labels}: {told}", file=sys.stderr)
-
-
-def _tell_doubts(doubts: "list[LabelDoubt]", sources: list[str]) -> None:
-    for doubt in doubts:
-        place = f"frame {doubt.frame} ({sources[doubt.frame]})" + (f", {doubt.joint}" if doubt.joint else "")
-        print(f"refiner annotate import: {place}: {doubt.why}", file=sys.stderr)
-    if doubts:
-        joints, images = sum(doubt.joint is not None for doubt in doubts), sum(doubt.joint is None for doubt in doubts)
-        wrong = sum(not doubt.believed for doubt in doubts)
-        print(
-            f"refiner annotate import: {joints} joints and {images} whole images are in doubt; `bones` and `solve` do "
-            f"without {wrong} of these {len(doubts)}. Correct them, and import again.",
-            file=sys.stderr,
-        )
 
 
 def _step(session: str, way: str, who: str) -> int:

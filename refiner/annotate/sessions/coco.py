@@ -7,7 +7,7 @@ Joints are matched by name; a category may name all, or one (tools with point la
 are taken together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -105,14 +105,33 @@ def write_labels(
         sources: Where each frame of the session came from, all of them: names for `file_name`.
         size: Side of the crops in pixels.
     """
+    names = {one.frame: sources[one.frame] for one in labels}
+    write_json(Path(path), coco_of(labels, skeleton, names, size, "integer"))
+
+
+def coco_of(
+    labels: Sequence[FrameLabels], skeleton: Skeleton, names: Mapping[int, str], size: int, centres: Centres
+) -> dict[str, Any]:
+    """Return labels as the content of a LABELS.json.
+
+    Args:
+        labels: Of frames that have names.
+        skeleton: Names and tree of the joints.
+        names: Frame -> `file_name`, of all images to list.
+        size: Side of the crops in pixels.
+        centres: Where pixels have their centres. At halves images have no `frame`: what comes back from a tool that
+            drops `info` is then read with its centres at halves, as such tools have them.
+    """
     images, annotations = [], []
+    for frame, name in names.items():
+        number = {"frame": frame} if centres == "integer" else {}
+        images.append({"id": frame, **number, "file_name": str(name), "width": size, "height": size})
+    shift_px = 0.0 if centres == "integer" else 0.5
     for number, one in enumerate(labels, start=1):  # from 1: an annotation of id 0 counts as none in pycocotools
         known = one.flag != ABSENT
-        uv_px = np.where(known[:, None], one.uv_px, 0.0)
+        uv_px = np.where(known[:, None], one.uv_px + shift_px, 0.0)
         clicks = zip(uv_px.tolist(), one.flag.tolist(), strict=True)
         low, high = (uv_px[known].min(axis=0), uv_px[known].max(axis=0)) if known.any() else (np.zeros(2), np.zeros(2))
-        image = {"id": one.frame, "frame": one.frame, "file_name": str(sources[one.frame])}
-        images.append({**image, "width": size, "height": size})
         annotations.append(
             {
                 "id": number,
@@ -128,8 +147,8 @@ def write_labels(
         )
     category = {"id": 1, "name": "hand", "supercategory": "hand", "keypoints": list(skeleton.joints)}
     category["skeleton"] = [[parent + 1, child + 1] for parent, child in skeleton.bones]  # COCO counts from 1 here
-    info = {"description": f"Joints of {skeleton.name} in depth crops.", "pixel_centres": "integer"}
-    write_json(Path(path), {"info": info, "images": images, "annotations": annotations, "categories": [category]})
+    info = {"description": f"Joints of {skeleton.name} in depth crops.", "pixel_centres": centres}
+    return {"info": info, "images": images, "annotations": annotations, "categories": [category]}
 
 
 def _frame_of(image: Any, names: FrameNames, size: int, where: str) -> int | None:

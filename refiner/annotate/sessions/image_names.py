@@ -7,16 +7,21 @@ from pathlib import PurePosixPath
 
 from refiner.errors import LabelError
 
-_PICTURE = re.compile(r"(\d{6})\.\w+")
+_PICTURE = re.compile(r"(crop_)?(\d{6,})\.\w+")
 """Name of a picture of one of the session's crops: its frame in six digits."""
+
+
+def picture_name(frame: int) -> str:
+    """Return the name of the picture of a frame's crop."""
+    return f"crop_{frame:06d}.png"
 
 
 class FrameNames:
     """Finds frames by the names of images.
 
     A name is the source of a frame; else its last part is that of one source, with its ending or without; else it is
-    the name of a picture of the frame (`000012.png`), where no source has a name of digits alone that would mean
-    something else.
+    the name of a picture of the frame: `crop_000012.png`, or `000012.png` where no source has a name of digits alone
+    that would mean something else.
     """
 
     def __init__(self, sources: Sequence[str]) -> None:
@@ -43,9 +48,9 @@ class FrameNames:
             if frames:
                 return frames[0]
         number = _PICTURE.fullmatch(_last_part(name))
-        if number is None or self._numbered or int(number[1]) >= self._frames:
+        if number is None or (self._numbered and not number[1]) or int(number[2]) >= self._frames:
             return None
-        return int(number[1])
+        return int(number[2])
 
 
 def _frames_by(key: Callable[[str], str], sources: Sequence[str]) -> dict[str, list[int]]:
