@@ -225,7 +225,7 @@ def test_status_says_what_is_there_and_what_is_stale(capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "Found 'nothing', wanted one of new, import, labels, undo, redo, status"),
+        ([], "Found 'nothing', wanted one of new, import, labels, pictures, undo, redo, status"),
         (["label"], "Found 'label', wanted one of new"),
         (["new", "s", "a.zarr"], "s exists"),
         (["new", "t", "none.zarr"], "No dataset at none.zarr"),

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 
 from refiner.errors import LabelError
 
-_PICTURE = re.compile(r"(crop_)?(\d{6,})\.\w+")
-"""Name of a picture of one of the session's crops: its frame in six digits."""
+_PICTURE = re.compile(r"(?:crop_(\d{6,})|(\d{6}))\.\w+")
+"""Name of a picture of one of the session's crops: its frame in six digits, or more after the word."""
 
 
 def picture_name(frame: int) -> str:
@@ -48,9 +48,10 @@ class FrameNames:
             if frames:
                 return frames[0]
         number = _PICTURE.fullmatch(_last_part(name))
-        if number is None or (self._numbered and not number[1]) or int(number[2]) >= self._frames:
+        if number is None or (self._numbered and not number[1]):
             return None
-        return int(number[2])
+        frame = int(number[1] or number[2])
+        return frame if frame < self._frames else None
 
 
 def _frames_by(key: Callable[[str], str], sources: Sequence[str]) -> dict[str, list[int]]:

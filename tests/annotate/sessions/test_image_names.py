@@ -22,6 +22,9 @@ SOURCES = ["a/one.png", "a/two.png", "b/one.png", "clip.mkv:7"]
         ("000004.png", None),  # there are only four frames
         ("2.png", None),  # another tool's number, from 0 or from 1
         ("0000002.png", None),
+        ("crop_000002.png", 2),  # as `annotate pictures` names it
+        ("export/crop_000003.jpg", 3),
+        ("crop_000004.png", None),
         ("three.png", None),
         ("", None),
     ],
@@ -45,3 +48,4 @@ def test_six_digits_are_no_frame_where_sources_have_numbers_of_their_own():
     # The recording begins at its picture 000002: `000002.png` is frame 0 there, and `000001.png` is none.
     names = FrameNames([f"recording/{number:06d}.png" for number in range(2, 6)])
     assert [names.frame(name) for name in ("crops/000002.png", "000005.tiff", "000001.png")] == [0, 3, None]
+    assert names.frame("crop_000001.png") == 1  # which can mean nothing else
