@@ -56,7 +56,7 @@ def run(words: list[str]) -> None:
 
 
 def brings_cuda(install: list[str], index: list[str]) -> bool | None:
-    """Return whether torch would come with CUDA packages; nothing where torch is not to be had."""
+    """Return whether installing torch would bring CUDA packages, or None if no index has torch."""
     with_pip = "--index-strategy" not in install
     dry = ["--dry-run", *(("--quiet", "--report", "-") if with_pip else ()), *CONSTRAINTS, *index, "torch"]
     tried = subprocess.run([*install, *dry], capture_output=True, text=True)

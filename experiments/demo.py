@@ -193,7 +193,7 @@ def main() -> None:
 
 
 def closing_words(out: Path, report: dict[str, Any]) -> str:
-    """Say what was reached, where to look and what for, and what to type next."""
+    """Return a summary: the result, which picture to look at, and the next command."""
     before, after = (report[key]["val/two_sample_accuracy"] for key in ("validation_before", "validation"))
     checkpoint = out / "version_0/checkpoints/last.ckpt"
     next_words = f""". .venv/bin/activate
