@@ -78,7 +78,7 @@ def prepare(
     from refiner.datasets.hands import find_hands
     from refiner.datasets.layouts import LAYOUTS, SKELETONS_OF, GivenCamera
     from refiner.datasets.layouts.nyu import CUBE_MM as NYU_CUBE_MM
-    from refiner.datasets.prepare import cut_by_border, write_crops
+    from refiner.datasets.prepare import cut_by_border, image_edges, write_crops
     from refiner.datasets.store_writer import provenance, require_writable
 
     cube_mm = (NYU_CUBE_MM if layout == "nyu" else CUBE_MM) if cube_mm is None else cube_mm
@@ -143,9 +143,8 @@ def prepare(
     words = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
     words += ["--mask-with-synthetic"] if mask_with_synthetic else []
     command = shlex.join(["refiner", "prepare", src, out, *words])
-    cut = [
-        frame.source for frame, out_of in zip(hands.frames, cut_by_border(hands, cube_mm, size), strict=True) if out_of
-    ]
+    beyond = cut_by_border(image_edges(hands, cube_mm, size), size)
+    cut = [frame.source for frame, is_cut in zip(hands.frames, beyond, strict=True) if is_cut]
     with Progress(len(hands), "maps written") as progress:
         write_crops(
             target,

@@ -52,7 +52,7 @@ def _name(what: str, sources: list[str], report: Path) -> None:
 
 
 def say_cameras(frames: Sequence[Frame], hands: Hands) -> None:
-    """Say what was done to, or is missing from, the cameras as they were given."""
+    """Report cameras that were assumed, rescaled, or have lens distortion."""
     assumed = sum(frame.given is None for frame in frames)
     if assumed:
         say(

@@ -158,7 +158,8 @@ def find_hands(
         _explain_nothing(hands, frames, cube_mm)
     if sizes:
         # Where a part of the view was chosen, what else is in it says nothing.
-        _judge_sizes(hands, sizes, [] if near_far_mm or roi else frames, cube_mm)
+        sampled = frames if near_far_mm is None and roi is None else []
+        _judge_sizes(hands, sizes, sampled, cube_mm)
     return hands
 
 

@@ -57,7 +57,7 @@ def write_crops(
     if skeleton is not None:
         arrays["joints_mm"] = (len(skeleton), 3)
     image_px = image_edges(hands, cube_mm, size)
-    borders_show = bool(cut_by_border(hands, cube_mm, size).any())
+    borders_show = bool(cut_by_border(image_px, size).any())
     if borders_show:
         arrays["image_px"] = (4,)
     writer = StoreWriter(
@@ -113,7 +113,6 @@ def image_edges(hands: Hands, cube_mm: float, size: int) -> NDArray[np.float64]:
     return np.concatenate(edges, axis=1)
 
 
-def cut_by_border(hands: Hands, cube_mm: float, size: int) -> NDArray[np.bool_]:
-    """Return whose cubes reach beyond the recorded image, (N,)."""
-    edges = image_edges(hands, cube_mm, size)
+def cut_by_border(edges: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+    """Return which crops reach beyond the recorded image, (N,), from its edges (see `image_edges`)."""
     return np.any(edges * [1, 1, -1, -1] > [-0.5, -0.5, 0.5 - size, 0.5 - size], axis=1)

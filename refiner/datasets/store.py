@@ -116,13 +116,16 @@ class DepthStore:
         """
         rows = self._read(name, start, stop)
         if name == "joints_mm":
-            for mask in self.impossible_joints(start, stop).values():
+            for mask in self._impossible(rows, start, stop).values():
                 rows[mask] = np.nan
         return rows
 
     def impossible_joints(self, start: int = 0, stop: int | None = None) -> dict[str, NDArray[np.bool_]]:
         """Find labels that cannot be, by reason (see `refiner.datasets.impossible`)."""
-        return impossible_joints(*(self._read(name, start, stop) for name in ("joints_mm", "centre_mm", "cube_mm")))
+        return self._impossible(self._read("joints_mm", start, stop), start, stop)
+
+    def _impossible(self, joints_mm: NDArray[Any], start: int, stop: int | None) -> dict[str, NDArray[np.bool_]]:
+        return impossible_joints(joints_mm, self._read("centre_mm", start, stop), self._read("cube_mm", start, stop))
 
     def _read(self, name: str, start: int, stop: int | None) -> NDArray[Any]:
         array, stop = self._array(name), len(self) if stop is None else stop

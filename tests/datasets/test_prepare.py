@@ -289,14 +289,16 @@ def test_where_a_loose_crop_ends_is_written(tmp_path):
     assert columns.min() > left
 
 
-INFRARED = np.random.default_rng(0).uniform(800, 1000, (240, 320)).astype(np.uint16)
+def add_infrared(src, count):
+    """Write pictures that are no depth maps beside a recording."""
+    (src / "ir").mkdir()
+    for k in range(count):
+        picture = np.random.default_rng(0).uniform(800, 1000, (240, 320)).astype(np.uint16)
+        cv2.imwrite(str(src / "ir" / f"{k}.png"), picture)
 
 
 def test_maps_that_are_none_are_left_out_with_the_reason(src, capsys):
-    for k in range(3):
-        path = src / "ir" / f"{k}.png"
-        path.parent.mkdir(exist_ok=True)
-        cv2.imwrite(str(path), INFRARED)
+    add_infrared(src, 3)
     assert prepare(src, "out.zarr", *GIVEN) == 0
     shown = capsys.readouterr()
     assert "3 of 8 maps left out, neighbouring readings differ by" in shown.err
@@ -309,10 +311,7 @@ def test_maps_that_are_none_are_left_out_with_the_reason(src, capsys):
 
 
 def test_where_nearly_all_is_left_out_the_status_says_so(src, capsys):
-    for k in range(50):
-        path = src / "ir" / f"{k}.png"
-        path.parent.mkdir(exist_ok=True)
-        cv2.imwrite(str(path), INFRARED)
+    add_infrared(src, 50)
     assert prepare(src, "out.zarr", *GIVEN) == 2
     assert "50 of 55 frames are left out, which is more than 90%: look at the others" in capsys.readouterr().err
     assert len(DepthStore("out.zarr")) == 5

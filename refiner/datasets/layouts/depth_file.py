@@ -37,7 +37,7 @@ def count_maps(path: Path) -> int:
         if suffix.startswith(".tif"):
             with path.open("rb") as file, tifffile.TiffFile(file) as tiff:
                 return max(len(tiff.pages) + _points_on(tiff), 1)
-        shape = np.load(path, mmap_mode="r").shape if suffix == ".npy" else _array_of(path).shape
+        shape = np.load(path, mmap_mode="r").shape if suffix == ".npy" else _shape_in_archive(path)
     except _DAMAGE:
         return 1  # reading it says what is wrong
     return shape[0] if _is_stack(shape) else 1
@@ -112,6 +112,23 @@ def _decode(path: Path, page: int | None) -> NDArray[Any]:
     return image
 
 
+def _shape_in_archive(path: Path) -> tuple[int, ...]:
+    """Read the shape of the maps of an NPZ file from its header."""
+    with zipfile.ZipFile(path) as archive:
+        name = _name_of_maps([member.removesuffix(".npy") for member in archive.namelist()])
+        with archive.open(f"{name}.npy") as file:
+            old = np.lib.format.read_magic(file) == (1, 0)
+            read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+            return read(file)[0]
+
+
+def _name_of_maps(names: list[str]) -> str:
+    name = "depth" if "depth" in names else names[0] if len(names) == 1 else None
+    if name is None:
+        raise ValueError(f"found the arrays {', '.join(names) or 'none'}, wanted one, or one called depth")
+    return name
+
+
 def _array_of(path: Path) -> NDArray[Any]:
     """Return the array of maps of an NPZ file, which is kept for its next pages."""
     with _ARRAYS_LOCK:
@@ -125,11 +142,7 @@ _ARRAYS_LOCK = threading.Lock()
 @functools.lru_cache(maxsize=2)
 def _load_array(path: Path, _modified_ns: int, _size: int) -> NDArray[Any]:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        names = list(arrays.files)
-        name = "depth" if "depth" in names else names[0] if len(names) == 1 else None
-        if name is None:
-            raise ValueError(f"found the arrays {', '.join(names) or 'none'}, wanted one, or one called depth")
-        return arrays[name]
+        return arrays[_name_of_maps(list(arrays.files))]
 
 
 def _checked(path: Path, numbers: NDArray[Any]) -> NDArray[Any]:
