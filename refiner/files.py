@@ -5,6 +5,7 @@ import fcntl
 import glob
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,7 +40,7 @@ def partial_file(path: Path) -> Iterator[BinaryIO]:
 
     It is locked meanwhile, which tells it from what a killed process left (see `remove_abandoned`).
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_PARTIAL}")
+    temporary = _beside(path)
     try:
         with _opened_locked(temporary) as file:
             yield file
@@ -47,6 +48,36 @@ def partial_file(path: Path) -> Iterator[BinaryIO]:
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def partial_folder(path: Path) -> Iterator[Path]:
+    """Make a folder beside `path` that takes its place when the block ends, and goes where the block raises.
+
+    Nothing may lie at `path` then: a kill leaves there either nothing or the whole folder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, which is renamed first: a kill in the middle must not leave half of it there."""
+    doomed = _beside(path)
+    os.replace(path, doomed)
+    if doomed.is_dir():
+        shutil.rmtree(doomed)
+    else:
+        doomed.unlink()
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_PARTIAL}")
 
 
 def remove_abandoned(folder: Path, name: str = "") -> None:

@@ -11,7 +11,15 @@ import pytest
 from killing import ENVIRONMENT
 
 from refiner.errors import OutputExistsError
-from refiner.files import partial_file, remove_abandoned, require_apart, write_atomically, write_json
+from refiner.files import (
+    partial_file,
+    partial_folder,
+    remove,
+    remove_abandoned,
+    require_apart,
+    write_atomically,
+    write_json,
+)
 
 
 def test_an_interrupted_write_leaves_the_old_file_whole(monkeypatch):
@@ -97,3 +105,21 @@ def test_where_locks_do_not_exist_nothing_is_taken_for_abandoned(monkeypatch):
     monkeypatch.setattr(fcntl, "flock", unsupported)
     write_json(Path("a"), 1)
     assert sorted(path.name for path in Path().iterdir()) == [".a.12345678.partial", "a"]
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
+    with partial_folder(tmp_path / "deep/new") as folder:
+        (folder / "a").write_text("a")
+        assert not (tmp_path / "deep/new").exists()
+    assert [path.name for path in (tmp_path / "deep/new").iterdir()] == ["a"]
+    with pytest.raises(ZeroDivisionError), partial_folder(tmp_path / "deep/other"):
+        _ = 1 / 0
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["new"]
+
+
+def test_files_and_folders_are_removed(tmp_path):
+    (tmp_path / "folder/below").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    remove(tmp_path / "folder")
+    remove(tmp_path / "file")
+    assert not list(tmp_path.iterdir())

@@ -5,10 +5,7 @@ such tools know them: pixel centres at halves, images named and not numbered. `r
 they write.
 """
 
-import os
-import shutil
-import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -19,8 +16,9 @@ from refiner import viz
 from refiner.annotate.sessions.coco import coco_of
 from refiner.annotate.sessions.image_names import picture_name
 from refiner.annotate.sessions.session import Session
+from refiner.datasets.store import DepthStore
 from refiner.errors import OutputExistsError
-from refiner.files import write_json
+from refiner.files import partial_folder, remove, write_json
 from refiner.geometry.depth import to_mm
 
 LABELS = "labels.json"
@@ -43,29 +41,31 @@ def write_pictures(
     """
     if folder.exists() and not overwrite:
         raise OutputExistsError(f"{folder} exists. Give another name, or --overwrite.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
-    temporary.mkdir()
-    try:
-        for frame in frames:
-            picture = session.store.read("depth", frame, frame + 1)[0] if raw else shaded(session, frame)
-            done, data = cv2.imencode(".png", picture)
-            assert done, "OpenCV writes 8 and 16 bits of one channel"
-            (temporary / picture_name(frame)).write_bytes(data.tobytes())
-        labels = [one for one in session.all_labels() if one.frame in set(frames)]
-        names = {frame: picture_name(frame) for frame in frames}
-        write_json(temporary / LABELS, coco_of(labels, session.skeleton, names, session.store.size, "half"))
+    names = {frame: picture_name(frame) for frame in frames}
+    with partial_folder(folder) as made:
+        for start, stop in session.store.chunk_ranges():
+            rows = [frame - start for frame in frames if start <= frame < stop]
+            if rows:
+                pictures = read_pictures(session.store, start, stop, rows, raw=raw)
+                for row, picture in zip(rows, pictures, strict=True):
+                    done, data = cv2.imencode(".png", picture)
+                    assert done, "OpenCV writes 8 and 16 bits of one channel"
+                    (made / names[start + row]).write_bytes(data.tobytes())
+        labels = [one for one in session.all_labels() if one.frame in names]
+        write_json(made / LABELS, coco_of(labels, session.skeleton, names, session.store.size, "half"))
         if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            remove(folder)
 
 
-def shaded(session: Session, frame: int) -> NDArray[np.uint8]:
-    """Draw a crop in greys: near is bright, and surfaces are lit from the upper left."""
-    store = session.store
-    depth_mm = to_mm(store.read("depth", frame, frame + 1)[0], store.depth_unit_mm)
-    centre_mm, cube_mm = (store.read(name, frame, frame + 1)[0] for name in ("centre_mm", "cube_mm"))
-    near_mm, far_mm = centre_mm[2] - cube_mm / 2, centre_mm[2] + cube_mm / 2
-    return viz.shade_relief(depth_mm, float(near_mm), float(far_mm), float(cube_mm) / store.size)
+def read_pictures(
+    store: DepthStore, start: int, stop: int, rows: Sequence[int], *, raw: bool
+) -> Iterator[NDArray[np.uint16] | NDArray[np.uint8]]:
+    """Read some rows of a chunk: as they are stored, or in greys, near is bright and lit from the upper left."""
+    depth, centre_mm, cube_mm = (store.read(name, start, stop) for name in ("depth", "centre_mm", "cube_mm"))
+    for row in rows:
+        if raw:
+            yield depth[row]
+            continue
+        z_mm, side_mm = float(centre_mm[row, 2]), float(cube_mm[row])
+        depth_mm = to_mm(depth[row], store.depth_unit_mm)
+        yield viz.shade_relief(depth_mm, z_mm - side_mm / 2, z_mm + side_mm / 2, side_mm / store.size)

@@ -6,8 +6,6 @@ range is whole. A store is `complete` only after `StoreWriter.finish`; the same 
 
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from refiner.datasets.chunks import CODECS
 from refiner.datasets.store import DepthStore, is_whole, store_digest
 from refiner.datasets.store_format import ARRAYS, FORMAT
 from refiner.errors import DatasetNotFoundError, OutputExistsError, StoreError, UsageError
+from refiner.files import partial_folder, remove
 from refiner.hand.skeleton import Skeleton
 
 CHUNK_ITEMS = 256
@@ -112,7 +111,7 @@ class StoreWriter:
         axes = {"depth": (size, size), "camera": (4,), "centre_mm": (3,), "cube_mm": (), **arrays}
         attributes["arrays"] = sorted(axes)  # a copy that lost a whole array is known by it
         if overwrite and self.path.exists():
-            _remove(self.path)
+            remove(self.path)
         if self.path.exists():
             self._require_same_work(attributes, axes)
         else:
@@ -160,11 +159,8 @@ class StoreWriter:
         self._group.attrs["complete"] = True
 
     def _create(self, attributes: Mapping[str, Any], axes: Mapping[str, tuple[int, ...]]) -> None:
-        # Made beside the target and renamed, so that a kill leaves either nothing or a store that can be continued.
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}.partial")
-        try:
-            group = zarr.open_group(temporary, mode="w", zarr_format=3, attributes=dict(attributes))
+        with partial_folder(self.path) as folder:
+            group = zarr.open_group(folder, mode="w", zarr_format=3, attributes=dict(attributes))
             for name, tail in axes.items():
                 group.create_array(
                     name,
@@ -173,9 +169,6 @@ class StoreWriter:
                     dtype=ARRAYS[name][0],
                     compressors=CODECS,
                 )
-            os.replace(temporary, self.path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
     def _require_same_work(self, attributes: Mapping[str, Any], axes: Mapping[str, tuple[int, ...]]) -> None:
         try:
@@ -195,13 +188,3 @@ class StoreWriter:
                 f"{found.provenance.get('command', 'unknown')}. Run that one to continue it, give another name, or "
                 "--overwrite."
             )
-
-
-def _remove(path: Path) -> None:
-    # Renamed first: a kill in the middle of the removal must not leave half a dataset under the name.
-    doomed = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    os.replace(path, doomed)
-    if doomed.is_dir():
-        shutil.rmtree(doomed)
-    else:
-        doomed.unlink()

@@ -5,8 +5,6 @@ the work (see `refiner.annotate.sessions.session_file`), `references.json` the f
 """
 
 import json
-import shutil
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -26,7 +24,7 @@ from refiner.annotate.sessions.results import Results, StageResult, only_one
 from refiner.annotate.sessions.session_file import SessionFile
 from refiner.datasets.store import DepthStore
 from refiner.errors import LabelError, OutputExistsError, SessionError
-from refiner.files import write_json
+from refiner.files import partial_folder, write_json
 
 REFERENCES = "references.json"
 LOCK = "solve.lock"
@@ -97,19 +95,12 @@ class Session:
             bones_mm = bones_of_store(store)
         bones = None if bones_mm is None else json.dumps(np.asarray(bones_mm).tolist())
         meta = {"store": str(store.path.absolute()), "digest": store.digest(), "bones_mm": bones, "revision": "0"}
-        # Made beside the target and renamed, so that a kill leaves either nothing or a whole session.
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-        temporary.mkdir()
-        try:
-            SessionFile.create(temporary, meta)
+        with partial_folder(path) as folder:
+            SessionFile.create(folder, meta)
             if from_labels:
-                with cls(temporary) as session:
+                with cls(folder) as session:
                     session.put_labels(labels_of_store(store), "store", f"joints of {store.path}")
             _require_absent(path)
-            temporary.rename(path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
         return cls(path)
 
     def __enter__(self) -> Self:
