@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,20 @@ from refiner.threads import in_threads
 
 CLUTTER_MM = 60.0
 """The hand begins this far behind the nearest surface: something nearer was taken for no hand."""
+
+
+class SeenMap(NamedTuple):
+    """What is kept of a depth map that was searched; the map itself would be megabytes for each waiting frame.
+
+    Attributes:
+        camera: fx fy cx cy, px.
+        image_px: Columns and rows.
+        step_mm: Millimetres between two neighbouring depths that the source can tell apart.
+    """
+
+    camera: Camera
+    image_px: tuple[int, int]
+    step_mm: float
 
 
 @dataclass
@@ -71,7 +85,7 @@ class Hands:
         """How many frames were searched and left out."""
         return len(self.no_hand) + len(self.unreadable) + len(self.implausible)
 
-    def add(self, frame: Frame, depth: DepthMap, found: FoundHand | NDArray[np.float64]) -> None:
+    def add(self, frame: Frame, seen: SeenMap, found: FoundHand | NDArray[np.float64]) -> None:
         """Add a frame with its hand, or with the centre that was given for it."""
         centre_mm = found
         if isinstance(found, FoundHand):
@@ -81,9 +95,9 @@ class Hands:
             self.lone_readings += [frame.source] * found.lone_readings
         self.frames.append(frame)
         self.centres_mm.append(centre_mm)  # pyright: ignore[reportArgumentType]
-        self.cameras.append(depth.camera)
-        self.image_sizes.append(depth.depth_mm.shape[::-1])
-        self.step_mm = min(self.step_mm, depth.step_mm)
+        self.cameras.append(seen.camera)
+        self.image_sizes.append(seen.image_px)
+        self.step_mm = min(self.step_mm, seen.step_mm)
 
 
 def find_hands(
@@ -121,25 +135,26 @@ def find_hands(
     sizes: list[FoundHand] = []
     image_sizes: defaultdict[Camera, Counter[tuple[int, int]]] = defaultdict(Counter)
 
-    def search(frame: Frame) -> tuple[DepthMap, FoundHand | NDArray[np.float64] | str | None] | DepthFormatError:
+    def search(frame: Frame) -> tuple[SeenMap, FoundHand | NDArray[np.float64] | str | None] | DepthFormatError:
         try:
             depth = frame.read()
         except DepthFormatError as error:
             return error
-        require_plausible_camera(depth.camera, depth.depth_mm.shape[::-1], frame.source)
+        seen = SeenMap(depth.camera, depth.depth_mm.shape[::-1], depth.step_mm)
+        require_plausible_camera(seen.camera, seen.image_px, frame.source)
         if centres is not None:
             uvz = centres[frame.source]
-            return depth, _if_in_view(depth, unproject(uvz[:2], uvz[2], depth.camera), cube_mm)
+            return seen, _if_in_view(depth, unproject(uvz[:2], uvz[2], depth.camera), cube_mm)
         if frame.centre_mm is not None:
-            return depth, _if_in_view(depth, frame.centre_mm, cube_mm)
+            return seen, _if_in_view(depth, frame.centre_mm, cube_mm)
         if (reason := why_no_depth(depth)) is not None:
-            return depth, reason
+            return seen, reason
         found = find_hand(depth.depth_mm, depth.camera, cube_mm=cube_mm, near_far_mm=near_far_mm, roi=roi)
-        return depth, found if found is None else why_no_hand(found, cube_mm) or found
+        return seen, found if found is None else why_no_hand(found, cube_mm) or found
 
     for frame, result in in_threads(search, frames):
         if not isinstance(result, DepthFormatError) and frame.given is not None and frame.given.fits_one_size:
-            image_sizes[frame.given.camera][result[0].depth_mm.shape[::-1]] += 1
+            image_sizes[frame.given.camera][result[0].image_px] += 1
         if isinstance(result, DepthFormatError):
             if on_error == "stop":
                 raise result
