@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.annotate.exchange.coco import write_labels
 from refiner.annotate.sessions.bones import write_bones
-from refiner.annotate.sessions.coco import write_labels
 from refiner.annotate.sessions.labels import OCCLUDED, VISIBLE, FrameLabels
 from refiner.annotate.sessions.order import sources_of
 from refiner.annotate.sessions.results import STAGES

@@ -1,7 +1,7 @@
 """Make a sequence to annotate: one hand that moves before a depth camera, with all that is true of it.
 
     python -m experiments.annotation_sequence OUT.zarr [--frames 3000] [--seed 0] [--motion FOLDER]
-        [--sensor structured-light|tof|none] [--overwrite]
+        [--sensor kinect1|kinect2|none] [--overwrite]
 
 The hand moves in takes of some seconds, each a `sequence` of its own. Two fifths of the frames are a tracked hand's
 (FOLDER, by default ../shared/data/motion), carried over to this hand; the others go between drawn poses and views, rest
@@ -35,12 +35,13 @@ from refiner.geometry.depth import to_mm
 from refiner.hand.limits import sample_hands
 from refiner.hand.model import HandModel, load_hand, pose_hands, pose_joints
 from refiner.hand.skeleton import HAND21
-from refiner.render.cameras import CAMERAS, ImageCamera
 from refiner.render.generate import render_hands
 from refiner.render.scene import PALM_DEPTH_MM, PALM_WEIGHTS
-from refiner.render.sensor import describe_sensor, sensor_named
 from refiner.render.settings import GivenPoses, RenderSettings
 from refiner.render.view import given_view
+from refiner.sensors.catalogue import CATALOGUE, PLAIN
+from refiner.sensors.depth_sensor import DepthSensor
+from refiner.sensors.sense import describe_model
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +58,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--motion", type=Path, default=MOTION)
-    parser.add_argument("--sensor", choices=("structured-light", "tof", "none"), default="structured-light")
+    parser.add_argument("--sensor", choices=("kinect1", "kinect2", "none"), default="kinect1")
     parser.add_argument("--overwrite", action="store_true")
     words = sys.argv[1:] if words is None else words
     given = parser.parse_args(words)
@@ -81,18 +82,17 @@ def write(
     overwrite: bool = False,
 ) -> None:  # fmt: skip
     """Render takes as a dataset; what an interrupted run wrote is kept."""
-    camera = CAMERAS["kinect2" if sensor == "tof" else "kinect1"]
+    camera = PLAIN if sensor == "none" else CATALOGUE[sensor]
     poses = follow(camera, model, _placed(model, shape, takes), takes)
-    noise = None if sensor == "none" else sensor_named(sensor)
-    settings = RenderSettings(camera=camera, size=SIZE_PX, sensor=noise, poses=poses)
+    settings = RenderSettings(sensor=camera, noise=camera.model is not None, size=SIZE_PX, poses=poses)
     count = len(poses.names)
     frame = np.concatenate([np.arange(len(take.pose)) for take in takes])
     sequence = np.repeat(np.arange(len(takes)), [len(take.pose) for take in takes])
     configuration = {
         "count": count,
         "size": SIZE_PX,
-        "camera": [*camera.intrinsics, camera.columns, camera.rows],
-        "sensor": None if noise is None else describe_sensor(noise),
+        "camera": [*camera.camera, *camera.image_px],
+        "sensor": None if camera.model is None else describe_model(camera.model),
         "takes": [{"kind": take.kind, "frames": len(take.pose)} for take in takes],
     }
     joints = (len(HAND21), 3)
@@ -125,9 +125,9 @@ def _placed(model: HandModel, shape: Floats, takes: list[Take]) -> GivenPoses:
     return GivenPoses(pose, shapes, side, wrist, palm, np.full(count, CUBE_MM), names)
 
 
-def follow(camera: ImageCamera, model: HandModel, poses: GivenPoses, takes: list[Take]) -> GivenPoses:
+def follow(camera: DepthSensor, model: HandModel, poses: GivenPoses, takes: list[Take]) -> GivenPoses:
     """Put the cubes where a tracker would: round the palm that is found in each frame, smoothed in each take."""
-    clean = RenderSettings(camera=camera)
+    clean = RenderSettings(sensor=replace(camera, model=None))
     found = poses.centre_mm.copy()
 
     def locate(start: int) -> None:

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.settings import claim, digest
+from experiments.sheets import COLUMNS, save_sheet, shaded
 from refiner import viz
 from refiner.cli.main import main as refiner
-from refiner.datasets.inspection import read_items, shade_item, sheet_items
+from refiner.datasets.inspection import read_items, sheet_items
 from refiner.datasets.store import DepthStore, is_whole
 from refiner.geometry.depth import to_mm
 from refiner.simgan.checkpoint import load_refiner
@@ -30,7 +31,7 @@ from refiner.simgan.checkpoint import load_refiner
 MAPS = 3000
 UPDATES = 1600
 SIZE_PX = 64
-SHEET_COLUMNS, SHEET_CELL_PX, DIFFERENCE_MM = 8, 192, 5.0
+DIFFERENCE_MM = 5.0
 CONFIG = Path(__file__).parents[1] / "configs/simgan/fast.yaml"
 
 
@@ -66,23 +67,18 @@ def timed(seconds: dict[str, float], name: str, step: Callable[[], None]) -> Non
 
 def make_sheet(synthetic: DepthStore, refined: DepthStore, camera: DepthStore, path: Path) -> None:
     """Write the contact sheet: rows synthetic, refined, difference in mm, camera."""
-    items = sheet_items(len(synthetic), SHEET_COLUMNS)
-    rows: list[list[NDArray[np.uint8]]] = [[], [], [], []]
-    for item, camera_item in zip(items, sheet_items(len(camera), SHEET_COLUMNS), strict=True):
+    differences = []
+    for item in sheet_items(len(synthetic), COLUMNS):
         before, after = depth_mm(synthetic, int(item)), depth_mm(refined, int(item))
         both = (before > 0) & (after > 0)
-        rows[0].append(shade_item(synthetic, int(item)))
-        rows[1].append(shade_item(refined, int(item)))
-        rows[2].append(viz.colour_difference(np.where(both, after - before, np.nan), DIFFERENCE_MM))
-        rows[3].append(shade_item(camera, int(camera_item)))
-    titles = [
-        "synthetic",
-        "refined",
-        f"refined - synthetic, blue -{DIFFERENCE_MM:g} mm, red +{DIFFERENCE_MM:g} mm",
-        "camera",
-    ]
-    enlarged = [[viz.enlarge(picture, SHEET_CELL_PX) for picture in row] for row in rows]
-    viz.save_png(path, viz.contact_sheet(enlarged, titles=titles))
+        differences.append(viz.colour_difference(np.where(both, after - before, np.nan), DIFFERENCE_MM))
+    rows = {
+        "synthetic": shaded(synthetic),
+        "refined": shaded(refined),
+        f"refined - synthetic, blue -{DIFFERENCE_MM:g} mm, red +{DIFFERENCE_MM:g} mm": differences,
+        "camera": shaded(camera),
+    }
+    save_sheet(path, rows)
 
 
 def depth_mm(store: DepthStore, item: int) -> NDArray[np.float32]:
@@ -165,7 +161,7 @@ def main() -> None:
         words += ["--depth-unit-mm", options.depth_unit_mm] if options.depth_unit_mm else []
     else:
         words = ["render", str(camera), "--count", str(options.maps), "--seed", "1", *size]
-        words += ["--sensor", "structured-light"]
+        words += ["--sensor", "kinect1"]
     timed(seconds, "camera set", lambda: unless_whole(camera, words))
     like = ["--like", str(camera)]
     render = ["render", str(synthetic), "--count", str(options.maps), "--seed", "0", *size, *like]

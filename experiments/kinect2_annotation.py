@@ -1,9 +1,10 @@
-"""Annotate a real sequence of a Kinect v2 from 22 clicked frames, and draw what came of it.
+"""Annotate a real sequence of a Kinect v2 from clicked frames, and draw what came of it.
 
-    python -m experiments.kinect2_annotation --out runs/kinect2 [--recording FOLDER]
+    python -m experiments.kinect2_annotation --out runs/kinect2 [--recording FOLDER] [--labels FILE]
 
 FOLDER is `kinect2_sequence` of the data beside the project (220 frames of one left hand that turns fast, without
-labels); the clicks are `experiments/kinect2_labels.json`, for the crops that `refiner prepare` cuts with the words
+labels). The clicks are `experiments/kinect2_labels.json`, 22 frames; `kinect2_page_labels.json` holds 42 frames that
+were labelled on the annotation page by somebody else. Both are for the crops that `refiner prepare` cuts with the words
 below. There is no truth. What can be measured: how far solved joints lie from the clicks that they were made from, and,
 with every labelled frame in turn left out of the labels, from the clicks that the solver did not know.
 """
@@ -21,8 +22,8 @@ from numpy.typing import NDArray
 from experiments.settings import claim, digest
 from refiner import viz
 from refiner.annotate.estimate import estimate_bones
+from refiner.annotate.exchange.reading import read_labels
 from refiner.annotate.quality import next_frames, not_believed
-from refiner.annotate.sessions.coco import read_labels
 from refiner.annotate.sessions.labels import FrameLabels
 from refiner.annotate.sessions.order import sources_of
 from refiner.annotate.sessions.session import Session
@@ -34,15 +35,17 @@ from refiner.geometry.camera import project
 
 RECORDING = Path(__file__).parents[2] / "shared" / "data" / "kinect2_sequence"
 LABELS = Path(__file__).with_name("kinect2_labels.json")
-PREPARE = "--camera 363.9,363.9,255.4,206.3 --hand left"
+PREPARE = "--camera kinect2 --hand left"
 OPTIONS = Options(descriptor="hog")
 STRIP, COLUMNS, NEAR_FAR_MM = 40, 8, 90.0
 
 
-def solved(folder: Path, sequence: Path, without: int | None = None) -> tuple[Session, list[FrameLabels]]:
-    """Solve the sequence from the clicks, or from those of all labelled frames but one."""
+def solved(
+    folder: Path, sequence: Path, file: Path = LABELS, without: int | None = None
+) -> tuple[Session, list[FrameLabels]]:
+    """Solve the sequence from the clicks of a file, or from those of all labelled frames but one."""
     session = Session.create(folder, sequence)
-    labels = read_labels(LABELS, session.skeleton, session.store.size, sources_of(session.store)).labels
+    labels = read_labels(file, session.skeleton, session.store.size, sources_of(session.store)).labels
     session.put_labels([one for one in labels if one.frame != without], "experiment")
     session.set_bones(estimate_bones(session).lengths_mm)
     solve(session, options=OPTIONS)
@@ -74,13 +77,13 @@ def film_strip(session: Session) -> viz.Picture:
     return viz.contact_sheet(cells, titles, COLUMNS)
 
 
-def measure(out: Path, recording: Path) -> dict[str, Any]:
+def measure(out: Path, recording: Path, file: Path = LABELS) -> dict[str, Any]:
     """Solve with all clicks, and with each frame's left out."""
-    claim(out, {"recording": digest(recording), "prepare": PREPARE, "labels": digest(LABELS)})
+    claim(out, {"recording": digest(recording), "prepare": PREPARE, "labels": digest(file)})
     sequence = out / "sequence.zarr"
     if not sequence.exists() and refiner(["prepare", str(recording), str(sequence), *PREPARE.split()]):
         raise SystemExit("refiner prepare failed")
-    session, labels = solved(out / "session", sequence)
+    session, labels = solved(out / "session", sequence, file)
     with contextlib.closing(session):
         viz.save_png(out / "strip.png", film_strip(session))
         bones = estimate_bones(session)
@@ -100,7 +103,7 @@ def measure(out: Path, recording: Path) -> dict[str, Any]:
         }
     left_out = {}
     for one in labels:
-        session, _ = solved(out / f"without_{one.frame}", sequence, one.frame)
+        session, _ = solved(out / f"without_{one.frame}", sequence, file, one.frame)
         with contextlib.closing(session):
             left_out[one.frame] = off_clicks_px(session, one)
     record["left_out_px"] = spread(np.concatenate(list(left_out.values())))
@@ -122,8 +125,9 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--recording", type=Path, default=RECORDING)
+    parser.add_argument("--labels", type=Path, default=LABELS)
     given = parser.parse_args(words)
-    record = measure(given.out, given.recording)
+    record = measure(given.out, given.recording, given.labels)
     write_json(given.out / "kinect2_annotation.json", record)
     print(json.dumps({name: record[name] for name in ("conflicts", "off_clicks_px", "left_out_px", "next")}, indent=2))
     print(f"{given.out}: kinect2_annotation.json and strip.png of {record['labelled']} labelled frames")

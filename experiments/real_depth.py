@@ -1,6 +1,6 @@
 """Refine towards a real camera's maps, and say what is left of the gap, and which part of it is noise.
 
-    python -m experiments.real_depth --out runs/kinect1 --recording FOLDER --camera fx,fy,cx,cy [--scene FILE]
+    python -m experiments.real_depth --out runs/kinect1 --recording FOLDER --camera kinect1 [--scene FILE]
 
 The refiner sees a part of the recording, and is judged on the rest: every fourth sequence (folder) where there are four
 or more, else the last two fifths of the time. With --fit it refines renders in the poses that `refiner fit` finds in
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from experiments.demo import make_sheet, unless_trained, unless_whole
 from experiments.settings import claim, digest
+from experiments.smooth import mean_of_readings
 from refiner.cli.evaluate import write_report
 from refiner.cli.recipes import shipped
 from refiner.datasets.layouts.folder import CAMERA_FILES, list_folder
@@ -37,7 +38,6 @@ from refiner.files import write_json
 from refiner.realism.runs import Divide, apart, by_time
 from refiner.realism.timeline import place
 from refiner.realism.verdicts import LEVELS, Effort, Side, verdict_on
-from refiner.render.blur import mean_of_readings
 
 EVERY, LAST = 4, 0.4
 BLUR_MM = 6.0
@@ -102,18 +102,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--recording", type=Path, required=True, help="folder of real depth maps")
-    parser.add_argument("--camera", help="fx,fy,cx,cy in px, where the folder has no camera.json")
+    parser.add_argument(
+        "--camera", help="see `refiner prepare --help`; the optics of one that is known by name are on the renders, too"
+    )
     parser.add_argument("--hand", choices=("right", "left"), default="right")
     parser.add_argument("--scene", help="how hands are turned and what they do")
     parser.add_argument("--poses", help="a set whose hands are rendered: an annotated part of the recording")
     parser.add_argument("--fit", action="store_true", help="render the hands that `refiner fit` finds in the recording")
     parser.add_argument("--fit-bank", type=int, default=20000, help="see `refiner fit --bank`")
     parser.add_argument("--size", type=int, default=128, help="of the maps: a camera's noise shows at its own pixels")
-    parser.add_argument(
-        "--window-px", type=int, default=1, help="of the camera, in maps of 64 px: `refiner fit --help`"
-    )
     parser.add_argument("--tessellations", type=int, default=0, help="of the renders, see `refiner render --help`")
-    parser.add_argument("--blur-px", type=float, default=0.0, help="of the renders, see `refiner render --help`")
     parser.add_argument("--rounds", type=int, default=3, help="renders of each hand of --fit that are learnt from")
     parser.add_argument("--jitter-deg", type=float, default=0.0, help="of these, see `refiner render --jitter-deg`")
     parser.add_argument("--maps", type=int, default=6000)
@@ -137,17 +135,15 @@ def main() -> None:
         for store, side in [(part, size), (fitted, str(FIT_PX))][: 1 + options.fit]:
             words = ["prepare", str(out / "frames" / part.stem), str(store), "--size", side, "--hand", options.hand]
             unless_whole(store, words + (["--camera", options.camera] if options.camera else []))
-    learnt, fit_window = synthetic, ["--window-px", str(options.window_px)]
-    scaled_px = (options.window_px - 1) * options.size // FIT_PX + 1 | 1  # shuts slits of as many millimetres, odd
-    look = ["--size", size, "--window-px", str(scaled_px), "--blur-px", str(options.blur_px)]
-    look += ["--tessellations", str(options.tessellations)]
+    learnt = synthetic
+    look = ["--size", size, "--tessellations", str(options.tessellations)]
     synthetic_seen, refined_seen = out / "synthetic_seen.zarr", out / "refined_seen.zarr"
     if options.fit:
         learnt = synthetic_seen
         for real, render in ((seen, synthetic_seen), (unseen, synthetic)):
             poses = out / f"{real.stem}_fitted.zarr"
             unless_whole(poses, ["fit", str(to_fit[real]), str(poses), "--hand", options.hand,
-                                 "--bank", str(options.fit_bank), *fit_window])  # fmt: skip
+                                 "--bank", str(options.fit_bank)])  # fmt: skip
             unless_whole(render, ["render", str(render), "--poses", str(poses), *look])
         if options.jitter_deg > 0:
             learnt = out / "synthetic_learnt.zarr"

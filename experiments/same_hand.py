@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.smooth import mean_of_readings
 from refiner.datasets.store import DepthStore
 from refiner.files import write_json
 from refiner.geometry.depth import to_mm
-from refiner.render.blur import mean_of_readings
 
 SMOOTH_PX, MOST_MM, SHIFT_PX = 2.0, 6.0, 3
 """Detail beyond `MOST_MM` is an edge between two fingers and does not count."""

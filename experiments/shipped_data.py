@@ -24,12 +24,12 @@ from refiner.hand.model import load_hand, pose_joints
 from refiner.hand.skeleton import HAND21
 from refiner.render.generate import render_hands
 from refiner.render.scene import PALM_WEIGHTS, view_rotation
-from refiner.render.sensor import SENSORS
 from refiner.render.settings import GivenPoses, RenderSettings
+from refiner.sensors.catalogue import CATALOGUE
 
 SETS = {
     "renders": "--count 512 --seed 0 --size 64",
-    "camera": "--count 512 --seed 1 --size 64 --sensor structured-light",
+    "camera": "--count 512 --seed 1 --size 64 --sensor kinect1",
 }
 FRAMES, KEY_FRAMES, CUBE_MM = 60, 4, 260.0
 
@@ -55,7 +55,7 @@ def main() -> None:
 def make_sequence(path: Path, seed: int) -> None:
     """Render one moving hand as 60 frames of a structured-light camera, labelled."""
     poses = moving_hand(seed)
-    settings = RenderSettings(size=128, sensor=SENSORS["structured-light"], poses=poses)
+    settings = RenderSettings(size=128, sensor=CATALOGUE["kinect1"], noise=True, poses=poses)
     rows = render_hands(settings, seed=seed, items=range(FRAMES))
     rows |= {
         "sequence": np.zeros(FRAMES, np.int32),

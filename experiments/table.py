@@ -13,9 +13,9 @@ import argparse
 import hashlib
 import json
 import statistics
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ import yaml
 from scipy import stats
 
 from experiments.settings import claim, digest
-from refiner.checkpoints import read_checkpoint
-from refiner.cli.main import main as refiner
+from experiments.steps import count_maps, estimator_error, has_updates, made, trained_refiner
+from experiments.zoo.controls import make_named_control
 from refiner.cli.recipes import shipped
-from refiner.datasets.store import DepthStore, is_whole
+from refiner.datasets.store import DepthStore
 
 BENCHMARK = Path(__file__).with_name("benchmark.yaml")
 QUICK_ROWS, QUICK_SHARE = ("synthetic", "analytic_right", "refined", "camera"), 0.5
@@ -65,27 +65,21 @@ class Table:
         """Give the camera's settings."""
         return self.settings["cameras"][self.camera]
 
-    def updates(self, part: str, maps: int = 0) -> str:
-        """Give the updates of `refiner` or `pose`, as a word; for more maps than the benchmark's more of them."""
+    def updates(self, part: str, maps: int = 0) -> int:
+        """Return the updates of `refiner` or `pose`; for more maps than the benchmark's more of them."""
         times = max(1.0, maps / self.settings["maps"])
-        return str(max(2, round(self.settings[part]["updates"] * times * self.share)))
+        return max(2, round(self.settings[part]["updates"] * times * self.share))
 
     def rows(self) -> list[str]:
         """Name the rows that there are sets for."""
         if not self.stores:
             return list(ROWS)
         labelled = "joints_mm" in DepthStore(self.stores["camera"]).names
-        needs = {"synthetic": True, "refined": True, "camera": labelled, "mixed": labelled}
+        needs = dict.fromkeys(("synthetic", "control_fixed", "control_measured", "refined"), True)
+        needs |= {"camera": labelled, "mixed": labelled}
         thrice = "synthetic_3x" in self.stores
         needs |= {"synthetic_3x": thrice, "refined_3x": thrice, "camera_longer": thrice and labelled}
         return [row for row in ROWS if needs.get(row, False)]
-
-
-def run(*words: str) -> None:
-    """Run one `refiner` command, shown as a person would type it; stop where it fails."""
-    print(f"$ refiner {' '.join(words)}", flush=True)
-    if status := refiner(list(words)):
-        sys.exit(status)
 
 
 def rendered(table: Table, name: str, *, seed: str, sensor: str | None, times: float = 1, maps: str = "maps") -> Path:
@@ -100,13 +94,6 @@ def rendered(table: Table, name: str, *, seed: str, sensor: str | None, times: f
     return made(path, "render", str(path), *words)
 
 
-def made(path: Path, *words: str) -> Path:
-    """Make a store by a command, unless it is whole."""
-    if not is_whole(path):
-        run(*words)
-    return path
-
-
 def synthetic(table: Table, times: int = 1) -> Path:
     """Give clean renders."""
     return rendered(
@@ -119,24 +106,23 @@ def camera_set(table: Table, name: str = "camera", times: float = 1) -> Path:
     return rendered(table, name, seed="camera", sensor=table.stand_in["sensor"], times=times)
 
 
-def newest_checkpoint(name: str) -> Path | None:
-    """Give the last checkpoint of the newest run of a name; a run killed before its first has none."""
-    found = (Path("runs") / name).glob("version_*/checkpoints/last.ckpt")
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)
-
-
 def refined(table: Table, seed: int, times: int = 1) -> Path:
     """Train a refiner of this seed on the unlabelled camera maps, once, and refine the renders."""
     key = hashlib.sha256(json.dumps(table.all_settings(), sort_keys=True).encode()).hexdigest()[:8]
     name = f"{table.out.name}_{key}_refiner_{seed}"  # another folder of that name may lie elsewhere
-    last = newest_checkpoint(name)
-    if last is None or read_checkpoint(last)["global_step"] < int(table.updates("refiner")):
-        words = ["--config", table.settings["refiner"]["config"], "--seed_everything", str(seed), "--name", name]
-        words += ["--data.synthetic", str(synthetic(table)), "--data.real", str(camera_set(table))]
-        run("train", *words, "--trainer.max_steps", table.updates("refiner"))
-        last = newest_checkpoint(name)
+    updates = table.updates("refiner")
+    words = ["--config", table.settings["refiner"]["config"], "--seed_everything", str(seed)]
+    words += ["--trainer.max_steps", str(updates)]
+    done = partial(has_updates, updates=updates)
+    last = trained_refiner(name, done, synthetic(table), camera_set(table), *words)
     path = table.out / f"refined_{times}x_{seed}.zarr"
     return made(path, "refine", str(last), str(synthetic(table, times)), str(path))
+
+
+def control(table: Table, which: str) -> Path:
+    """Make a control without a network: one fixed strength for all cameras, or what was measured of this one."""
+    maps, renders = camera_set(table), synthetic(table)
+    return make_named_control(which, renders, maps, table.out / f"control_{which}.zarr")
 
 
 ROWS: dict[str, Callable[[Table, int], list[Path]]] = {
@@ -147,6 +133,8 @@ ROWS: dict[str, Callable[[Table, int], list[Path]]] = {
     "analytic_wrong": lambda table, seed: [  # noqa: ARG005
         rendered(table, "analytic_wrong", seed="synthetic", sensor=table.stand_in["wrong_sensor"])
     ],
+    "control_fixed": lambda table, seed: [control(table, "fixed")],  # noqa: ARG005
+    "control_measured": lambda table, seed: [control(table, "measured")],  # noqa: ARG005
     "refined": lambda table, seed: [refined(table, seed)],
     "camera": lambda table, seed: [camera_set(table)],  # noqa: ARG005
     "camera_third": lambda table, seed: [camera_set(table, "camera_third", 1 / 3)],  # noqa: ARG005
@@ -166,14 +154,10 @@ def job(table: Table, row: str, seed: int) -> dict[str, Any]:
     if not result.exists():
         result.parent.mkdir(parents=True, exist_ok=True)
         test = rendered(table, "test", seed="test", sensor=table.stand_in["sensor"], maps="test_maps")
-        train, out = ROWS[row](table, seed), table.out / f"pose_{row}_{seed}"
-        last = out / "checkpoints/last.ckpt"
-        updates = table.updates("pose", sum(len(DepthStore(path)) for path in train))
-        if not last.exists() or read_checkpoint(last)["global_step"] < int(updates):
-            words = [f"--data={path}" for path in train]
-            words += ["--out", str(out), "--config", table.settings["pose"]["config"], "--seed_everything", str(seed)]
-            run("pose", "train", *words, "--trainer.max_steps", updates)
-        run("pose", "evaluate", str(last), str(test), "--out", str(result))
+        train = ROWS[row](table, seed)
+        words = ["--config", table.settings["pose"]["config"], "--seed_everything", str(seed)]
+        updates = table.updates("pose", count_maps(train))
+        estimator_error(train, test, table.out / f"pose_{row}_{seed}", result, updates, *words)
     return json.loads(result.read_text())
 
 

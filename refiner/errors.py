@@ -13,6 +13,10 @@ class UsageError(RefinerError):
     """An option or a combination of options makes no sense."""
 
 
+class MissingPackageError(RefinerError):
+    """A package that only some verbs need is not installed; the message names the command that brings it."""
+
+
 class DatasetNotFoundError(RefinerError):
     """A folder or file that should hold data is missing or empty."""
 
@@ -43,6 +47,10 @@ class TrainingError(RefinerError):
 
 class LabelError(RefinerError):
     """Labels or bone lengths do not fit the sequence, or contradict each other."""
+
+
+class LabelConflictError(LabelError):
+    """Two people changed the same joint of a frame in different ways."""
 
 
 class SessionError(RefinerError):

@@ -34,12 +34,12 @@ class Skeleton(Protocol):
 
     @property
     def joints(self) -> Sequence[str]:
-        """Give the joints' names; the part before the first `_` names the finger."""
+        """Return the joints' names; the part before the first `_` names the finger."""
         ...
 
     @property
     def parents(self) -> Sequence[int]:
-        """Give each joint's parent, -1 for the root."""
+        """Return each joint's parent, -1 for the root."""
         ...
 
 
@@ -55,6 +55,22 @@ def colour_depth(depth_mm: NDArray[np.floating], near_mm: float, far_mm: float) 
     picture = _mapped(255 - np.rint(share * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
     picture[np.asarray(depth_mm) <= 0] = NO_READING
     return picture
+
+
+def colour_tables() -> dict[str, Picture]:
+    """Return the colour maps for depth by name, (256, 3) from far to near.
+
+    Greys, viridis and cividis are safe for colour-blind people.
+    """
+    levels = np.arange(256, dtype=np.uint8)[:, None]
+    maps = {"viridis": cv2.COLORMAP_VIRIDIS, "cividis": cv2.COLORMAP_CIVIDIS, "turbo": cv2.COLORMAP_TURBO}
+    greys = np.repeat(70 + np.rint(levels * (185 / 255)).astype(np.uint8), 3, axis=1)  # far is dark, but no shadow
+    return {"greys": greys, **{name: _mapped(levels, code)[:, 0] for name, code in maps.items()}}
+
+
+def joint_colours(skeleton: Skeleton) -> list[tuple[int, int, int]]:
+    """Return the colour of each joint, one a finger."""
+    return [_colour(skeleton, joint) for joint in range(len(skeleton.joints))]
 
 
 def colour_difference(difference_mm: NDArray[np.floating], range_mm: float) -> Picture:

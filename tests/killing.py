@@ -5,12 +5,23 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import refiner
 
 COMMAND = [sys.executable, "-c", "from refiner.cli.main import run; run()"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(refiner.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+
+
+@contextmanager
+def started(command, **how):
+    """Start a process, and kill it where it has not ended: leaving `Popen` waits for its end without a limit."""
+    with subprocess.Popen(command, env=ENVIRONMENT, **how) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run(*words, folder="."):

@@ -21,7 +21,9 @@ def test_every_module_imports_in_a_fresh_process():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("module", ["refiner.cli.main", "refiner.datasets.store", "refiner.cli.render"])
+@pytest.mark.parametrize(
+    "module", ["refiner.cli.main", "refiner.datasets.store", "refiner.cli.render", "refiner.web.annotation.page"]
+)
 def test_light_modules_do_not_import_torch(module):
     script = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -2,15 +2,18 @@
 
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from refiner.annotate.references import codes
 from refiner.cli.main import main
 from refiner.fitting import whole_set
 from refiner.realism import classifier, verdicts
+from refiner.web.server import PageServer
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "configs/README.md", "experiments/measures.md", "refiner/annotate/README.md")
@@ -38,7 +41,7 @@ def make_recordings(folder):
     yy, xx = np.mgrid[:480, :640]
     for sequence in ("first", "second"):
         (folder / sequence).mkdir(parents=True)
-        for frame in range(12):
+        for frame in range(8):
             beside = (xx - 300 - frame) ** 2 + (yy - 240) ** 2
             depth = np.where(beside < 40**2, 600 + beside / 40, 1500).astype(np.uint16)
             cv2.imwrite(str(folder / sequence / f"{frame:04d}.png"), depth)
@@ -60,8 +63,15 @@ def test_commands_are_found():
 def test_every_command_of_the_readme_runs(tmp_path, capsys, monkeypatch):
     for name, value in {"STARTS": 1, "SIDE_MAPS": 2, "_SHAPE_MAPS": 2, "_SHAPE_ROUNDS": 1, "PASSES": 0}.items():
         monkeypatch.setattr(whole_set, name, value)  # tries of `refiner fit`
-    monkeypatch.setattr(classifier, "_FEWEST_UPDATES", 1)  # of `refiner evaluate`
+    for name in ("_FEWEST_UPDATES", "_FEWEST_EPOCHS", "_PATIENCE"):
+        monkeypatch.setattr(classifier, name, 1)  # of `refiner evaluate`
+    learn = codes.auto_encoder_codes
+    monkeypatch.setattr(codes, "auto_encoder_codes", partial(learn, updates=5))  # of `refiner annotate select`
     monkeypatch.setattr(verdicts, "STEPS_PX", (4,))  # 6,000 patches of two dozen maps would take two minutes
+    serve = PageServer.run
+    monkeypatch.setattr(  # pages end when they could be opened
+        PageServer, "run", lambda self, app, ready, **more: serve(self, app, lambda: (ready(), self.stop()), **more)
+    )
     make_recordings(tmp_path / "recordings")
     (tmp_path / "data").symlink_to(ROOT / "data")
     for command in COMMANDS:
@@ -71,6 +81,8 @@ def test_every_command_of_the_readme_runs(tmp_path, capsys, monkeypatch):
                 words[words.index(flag) + 1] = value
         if words[:2] == ["pose", "train"]:
             words += ["--trainer.max_steps", "2", "--data.batch_size", "2", "--trainer.val_check_interval", "2"]
+        if words[:2] == ["annotate", "serve"]:
+            words += ["--port", "0"]
         if words[0] == "train":
             words += ["--data.batch_size", "2"]
             words += [] if "--trainer.max_steps" in words else ["--trainer.max_steps", "3"]

@@ -26,6 +26,31 @@ def test_depths_beyond_the_range_take_its_ends():
     np.testing.assert_array_equal(picture[2], picture[3])
 
 
+def test_tables_go_from_far_to_near():
+    tables = viz.colour_tables()
+    assert list(tables) == ["greys", "viridis", "cividis", "turbo"]
+    for table in tables.values():
+        assert (table.shape, table.dtype) == ((256, 3), np.uint8)
+    near, far = viz.colour_depth(np.array([[500.0, 800.0]]), 500, 800)[0]
+    np.testing.assert_array_equal(tables["turbo"][[255, 0]], [near, far])
+    for name in ("greys", "viridis", "cividis"):  # lighter the nearer: so they serve who sees no colours
+        lightness = tables[name].astype(float) @ (0.2126, 0.7152, 0.0722)
+        assert lightness[-1] > lightness[0] + 100
+        assert np.diff(lightness).min() > -1
+    assert tables["greys"][[0, 255]].tolist() == [[70] * 3, [255] * 3]  # 0 is left for what has no reading
+    assert viz.NO_READING not in {tuple(colour) for table in tables.values() for colour in table.tolist()}
+
+
+def test_each_finger_has_a_colour_and_the_wrist_another():
+    colours = dict(zip(HAND21.joints, viz.joint_colours(HAND21), strict=True))
+    by_part = {}
+    for joint, colour in colours.items():
+        by_part.setdefault(joint.split("_")[0], set()).add(colour)
+    assert all(len(found) == 1 for found in by_part.values())
+    assert len({found.pop() for found in by_part.values()}) == len(by_part) == 6
+    assert colours["thumb_tip"] == (230, 60, 60)
+
+
 def test_no_reading_is_grey_and_never_a_depth():
     assert (viz.colour_depth(np.zeros((2, 2)), 500, 800) == viz.NO_READING).all()
     every = viz.colour_depth(np.linspace(500, 800, 1000)[None], 500, 800)[0]

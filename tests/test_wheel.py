@@ -32,10 +32,16 @@ def run_in(site, cwd, script):
 
 def test_the_wheel_holds_code_assets_licences_and_recipes(installed):
     names = {path.relative_to(installed).as_posix() for path in installed.rglob("*")}
-    assert {"refiner/cli/main.py", "refiner/hand/assets/hand.npz", "refiner/configs/simgan/fast.yaml"} <= names
+    assert {
+        "refiner/cli/main.py",
+        "refiner/hand/assets/hand.npz",
+        "refiner/configs/simgan/fast.yaml",
+        "refiner/web/turing.html",
+    } <= names
     assert not any(name.startswith(("tests", "experiments", "data/")) for name in names)
 
 
+@pytest.mark.slow  # compiles everything anew
 def test_it_renders_away_from_the_checkout(installed, tmp_path):
     script = (
         "import refiner, sys; from refiner.cli.main import main; print(refiner.__file__);"

@@ -11,18 +11,18 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from experiments.bench.timing import report, row
 from refiner.datasets.hands import find_hands
-from refiner.datasets.layouts import LAYOUTS, Frame
+from refiner.datasets.layouts import LAYOUTS, Frame, GivenCamera
 from refiner.datasets.locate import locate_hand
 from refiner.datasets.prepare import write_crops
+from refiner.sensors.catalogue import CATALOGUE, camera_of
 
-KINECT2 = (363.9, 363.9, 255.4, 206.3)
+KINECT2 = GivenCamera(CATALOGUE["kinect2"].camera)
 SHAPE = (424, 512)
 CUBE_MM, WINDOW_PX = 260.0, 220
 LOCATES = 40
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    camera: Any = tuple(float(word) for word in options.camera.split(",")) if options.camera else None
+    camera = GivenCamera(camera_of(options.camera).camera) if options.camera else None
     with tempfile.TemporaryDirectory() as folder:
         src = options.src or Path(folder, "src")
         if options.src is None:

@@ -19,11 +19,11 @@ import numpy as np
 from experiments.bench.timing import report, row
 from refiner.hand.limits import sample_hands
 from refiner.hand.model import load_hand, pose_hands
-from refiner.render.cameras import CAMERAS
 from refiner.render.generate import generate
 from refiner.render.raster import rasterize
-from refiner.render.sensor import SENSORS, sense
 from refiner.render.settings import RenderSettings
+from refiner.sensors.catalogue import CATALOGUE, PLAIN
+from refiner.sensors.sense import sense
 
 WINDOW_PX, ORIGIN = 220, (210, 130)
 HANDS = 32
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
 
-    model, camera = load_hand(), CAMERAS["kinect1"].intrinsics
+    model, camera = load_hand(), PLAIN.camera
     sample = sample_hands(model, 0, np.arange(HANDS))
     sample.pose[:, 0] = np.pi  # fingers up, the palm to the camera
     vertices, _ = pose_hands(model, sample.pose, sample.shape, sample.side)
@@ -73,16 +73,21 @@ def main() -> None:
         lambda n: rasterize(vertices[n], model.triangles, camera, shape, ORIGIN, closed=True), options.rounds
     )
     rows = [row(f"rasterise a hand of {len(model.triangles)} triangles in {WINDOW_PX} x {WINDOW_PX}", drawing, "ms")]
-    for name, sensor in SENSORS.items():
+    modelled = {name: CATALOGUE[name] for name in ("kinect1", "kinect2", "d435")}
+    for name, sensor in modelled.items():
+        assert sensor.model is not None
         noise = milliseconds(
-            lambda n, sensor=sensor: sense(clean[n], camera, sensor, seed=0, item=n, origin=ORIGIN), options.rounds
+            lambda n, model=sensor.model: sense(clean[n], camera, model, seed=0, item=n, origin=ORIGIN), options.rounds
         )
         rows.append(row(f"{name} noise on it", noise, "ms"))
     settings = RenderSettings()
-    for name, sensor in {"clean": None, **SENSORS}.items():
-        rates = maps_per_second(replace(settings, sensor=sensor), options.count, options.workers, options.rounds)
+    for name, sensor in {"clean": PLAIN, **modelled}.items():
+        # On the same pixels, so that rates compare.
+        sensor = replace(sensor, camera=PLAIN.camera, image_px=PLAIN.image_px)
+        seen = replace(settings, sensor=sensor, noise=sensor.model is not None)
+        rates = maps_per_second(seen, options.count, options.workers, options.rounds)
         what = f"render {options.count} maps of {settings.size} px, {name}, {options.workers} threads"
-        rows.append(row(what, rates, "maps/s", "" if sensor else ">= 800"))
+        rows.append(row(what, rates, "maps/s", "" if seen.noise else ">= 800"))
     report(rows, options.out)
 
 

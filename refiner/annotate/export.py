@@ -64,6 +64,7 @@ def export_session(
             "visible": (len(session.skeleton),), **dict.fromkeys(copied, ()),
             **{name: values.shape[1:] for name, values in rows.items()},
         },
+        sensor=store.sensor,
         provenance=provenance(command, _configuration(session, result, labelled, max_doubt), None, [store.path]),
         overwrite=overwrite,
     )  # fmt: skip

@@ -1,8 +1,7 @@
 """The crops of a session as pictures, with its labels, to be labelled in another tool.
 
-Pictures have the size of the crops, so that a click there is a click here. The labels beside them are COCO keypoints as
-such tools know them: pixel centres at halves, images named and not numbered. `refiner annotate import` takes back what
-they write.
+Pictures have the size of the crops, so that a click there is a click here. The labels beside them are as the tool knows
+them: pixel centres at halves, images named and not numbered. `refiner annotate import` takes back what it writes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,26 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner import viz
-from refiner.annotate.sessions.coco import coco_of
-from refiner.annotate.sessions.image_names import picture_name
+from refiner.annotate.exchange.image_names import picture_name
+from refiner.annotate.exchange.record import Pictures
+from refiner.annotate.exchange.writing import WRITERS, Tool
 from refiner.annotate.sessions.session import Session
 from refiner.datasets.store import DepthStore
 from refiner.errors import OutputExistsError
-from refiner.files import partial_folder, remove, write_json
+from refiner.files import partial_folder, remove
 from refiner.geometry.depth import to_mm
-
-LABELS = "labels.json"
 
 
 def write_pictures(
-    session: Session, folder: Path, frames: Sequence[int], *, raw: bool = False, overwrite: bool = False
+    session: Session,
+    folder: Path,
+    frames: Sequence[int],
+    *,
+    tool: Tool = "coco",
+    raw: bool = False,
+    overwrite: bool = False,
 ) -> None:
-    """Write a picture of each frame, and `labels.json` with all these images and what is labelled of them.
+    """Write a picture of each frame, and for a tool all these images and what is labelled of them.
 
     Args:
         session: Whose crops.
         folder: Made whole or not at all.
         frames: Which frames.
+        tool: Whose format the labels have.
         raw: Write the stored numbers of 16 bits, in units of the store's `depth_unit_mm`, instead of shaded pictures.
         overwrite: Replace the folder where it exists.
 
@@ -52,7 +57,8 @@ def write_pictures(
                     assert done, "OpenCV writes 8 and 16 bits of one channel"
                     (made / names[start + row]).write_bytes(data.tobytes())
         labels = [one for one in session.all_labels() if one.frame in names]
-        write_json(made / LABELS, coco_of(labels, session.skeleton, names, session.store.size, "half"))
+        _, write = WRITERS[tool]
+        write(made, Pictures(folder.resolve().name, names, labels, session.skeleton, session.store.size))
         if folder.exists():
             remove(folder)
 

@@ -5,6 +5,7 @@ doubt of a joint is the greatest of these. The frame worth a correction most is 
 nearer to a person's labels: its own, and that of the frames that are more like it than like any labelled one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +21,12 @@ from refiner.errors import SolveError
 LIMITS = {"slack": 4.0, "behind_mm": 5.0, "unlike": 0.1, "jump_mm": 5.0, "moved_mm": 10.0}
 """Evidence that is worth a doubt of 1 wherever less than that is usual in the sequence."""
 REASONS = {
-    "slack": "the bone to its parent wants another length; cost would fall by",
-    "behind_mm": "out of its range of depth by mm",
-    "unlike": "unlike its reference, 1 - NCC",
-    "jump_mm": "jumps between frames by mm",
-    "moved_mm": "moved by the last stage by mm",
-    "cost": "its frame costs more than usual, times",
+    "slack": "the bone to its parent wants another length (cost would fall by {:.1f})",
+    "behind_mm": "{:.0f} mm out of the range of depth that the map allows",
+    "unlike": "unlike the same joint in the frame most like this one (1 - NCC = {:.2f})",
+    "jump_mm": "jumps by {:.0f} mm between frames",
+    "moved_mm": "moved by {:.0f} mm in the last stage",
+    "cost": "its frame costs {:.1f} times as much as is usual",
 }
 _USUAL = 90.0
 """Percentile of a kind of evidence that counts as usual."""
@@ -40,69 +41,89 @@ class Doubt:
     Attributes:
         frame: Its frame.
         joint: Its name.
-        reason: What speaks most against it.
-        value: How much of it, in the reason's own unit.
+        why: What speaks most against it, with how much of it there is.
         doubt: Over what is usual; beyond 1 is worth a look.
     """
 
     frame: int
     joint: str
-    reason: str
-    value: float
+    why: str
     doubt: float
 
 
 def doubts(session: Session) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Give the doubt (N, J) of a solved session, and what it is the greatest of: kind of evidence -> (N, J).
+    """Return the doubt (N, J) of a solved session, and what it is the greatest of: kind of evidence -> (N, J).
 
-    Labelled frames are not in doubt.
+    Labelled frames are not in doubt, nor are those that a person found right.
 
     Raises:
         SolveError: The sequence is not solved.
     """
     result = _optimized(session)
+    total, parts = evidence_of(result)
+    sure = _sure(session, result)
+    for values in (total, *parts.values()):
+        values[sure] = 0.0
+    return total, parts
+
+
+def evidence_of(result: StageResult) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Return the doubts of a result of `optimize` as `doubts` does, those of labelled and checked frames, too."""
     parts = {name: result.numbers[name] / _usual(result.numbers[name], limit) for name, limit in LIMITS.items()}
     parts["cost"] = np.repeat(_cost_ratio(result)[:, None] / NOT_BELIEVED, result.joints_mm.shape[1], axis=1)
-    for values in parts.values():
-        values[session.labelled_frames()] = 0.0
     return np.max(list(parts.values()), axis=0), parts
 
 
 def doubtful(session: Session, limit: int) -> list[Doubt]:
-    """Give the joints that are most in doubt, the worst first, at most one of a frame.
+    """Return the joints that are most in doubt, the worst first, at most one of a frame.
 
     Raises:
         SolveError: The sequence is not solved.
     """
-    total, parts = doubts(session)
     result = _optimized(session)
+    return doubtful_of(result, session.skeleton.joints, _sure(session, result), limit, least=0.0)
+
+
+def doubtful_of(
+    result: StageResult, names: Sequence[str], sure: Sequence[int], limit: int, least: float = 1.0
+) -> list[Doubt]:
+    """Return the doubtful joints of a result of `optimize`, the worst first, at most one of a frame.
+
+    Args:
+        result: Of the stage `optimize`.
+        names: Of the joints.
+        sure: Frames that are not in doubt.
+        limit: How many to return at most.
+        least: Doubts up to this are none.
+    """
+    total, parts = evidence_of(result)
+    total[list(sure)] = 0.0
     values = {**result.numbers, "cost": np.repeat(_cost_ratio(result)[:, None], total.shape[1], axis=1)}
     found = []
     for frame in np.argsort(-total.max(axis=1), kind="stable")[:limit]:
         joint = int(total[frame].argmax())
+        if not total[frame, joint] > least:
+            break
         name = max(parts, key=lambda kind: parts[kind][frame, joint])
-        doubt = Doubt(
-            int(frame), session.skeleton.joints[joint], REASONS[name], float(values[name][frame, joint]),
-            float(total[frame, joint]),
-        )  # fmt: skip
-        if doubt.doubt > 0:
-            found.append(doubt)
+        why = REASONS[name].format(values[name][frame, joint])
+        found.append(Doubt(int(frame), names[joint], why, float(total[frame, joint])))
     return found
 
 
 def not_believed(session: Session) -> list[int]:
-    """Give the frames whose cost says that something is wrong, the worst first: they wait for a person.
+    """Return the frames whose cost says that something is wrong, the worst first: they wait for a person.
 
     Raises:
         SolveError: The sequence is not solved.
     """
-    ratio = _cost_ratio(_optimized(session))
-    ratio[session.labelled_frames()] = 0.0
+    result = _optimized(session)
+    ratio = _cost_ratio(result)
+    ratio[_sure(session, result)] = 0.0
     return [int(n) for n in np.argsort(-ratio, kind="stable") if ratio[n] > NOT_BELIEVED]
 
 
 def next_frames(session: Session, count: int = 1) -> list[int]:
-    """Give the frames whose labels would help most, the best first.
+    """Return the frames whose labels would help most, the best first.
 
     Before anything is solved these are the reference frames without labels.
 
@@ -153,6 +174,11 @@ def _optimized(session: Session) -> StageResult:
             f"{session.path} is {found}, wanted a whole solve to judge. Run `refiner annotate solve {session.path}`."
         )
     return result
+
+
+def _sure(session: Session, result: StageResult) -> list[int]:
+    """Return the frames that a person answers for: labelled, or found right as they are."""
+    return sorted({*session.labelled_frames(), *session.checks.holding(result.joints_mm)})
 
 
 def _usual(values: NDArray[np.float64], limit: float) -> float:

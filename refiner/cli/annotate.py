@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from refiner.cli import annotate_files, annotate_solve
+from refiner.cli.annotate_serve import serve
 from refiner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ WORDS: dict[str, tuple[Callable[..., int | None], tuple[str, ...]]] = {
     "undo": (undo, ("session",)),
     "redo": (redo, ("session",)),
     "status": (status, ("session",)),
+    "serve": (serve, ("session",)),
     "select": (annotate_solve.select, ("session",)),
     "bones": (annotate_solve.bones, ("session",)),
     "solve": (annotate_solve.solve, ("session",)),
@@ -139,6 +141,8 @@ def _lines(session: "Session") -> list[str]:
         f"chosen      {len(chosen)} frames" + (f", still to be labelled: {_ranges(unlabelled)}" if unlabelled else ""),
         "bones       " + ("not known" if bones_mm is None else f"{nanmin(bones_mm):.1f} to {nanmax(bones_mm):.1f} mm"),
     ]
+    if checks := session.checks.all():
+        lines.append(f"checked     {len(checks)} frames found right, {_ranges([one.frame for one in checks])}")
     for stage in STAGES:
         result, stale = session.result(stage), session.stale(stage)
         if result is None:

@@ -21,14 +21,15 @@ def import_labels(session: str, labels: str, *, who: str | None = None, force: b
 
     Args:
         session: The session.
-        labels: COCO keypoints (LABELS.json) in pixels of the stored crops. Images are found by `frame`, else by
-            `file_name`. Pixel centres are where `info.pixel_centres` says ("integer" or "half"); without it at integers
-            where images have `frame`, else at halves.
+        labels: COCO keypoints (LABELS.json), CVAT for images 1.1 (XML), Label Studio's JSON, or labelme's, a file or a
+            folder of them, or the folder that `pictures` wrote, in pixels of the stored crops; which, the content says.
+            Images are found by their names, in COCO by `frame` first. Pixel centres are at halves; in COCO where
+            `info.pixel_centres` says ("integer" or "half"), without it at integers where images have `frame`.
         who: Whose labels they are; without it the user of this computer.
         force: Take a file that is refused as a whole; its images stay in doubt.
     """
+    from refiner.annotate.exchange.reading import read_labels
     from refiner.annotate.plausible.doubts import Judge
-    from refiner.annotate.sessions.coco import read_labels
     from refiner.annotate.sessions.order import sources_of
     from refiner.annotate.sessions.session import Session
 
@@ -49,12 +50,8 @@ def import_labels(session: str, labels: str, *, who: str | None = None, force: b
             raise LabelError(f"{labels}: {fault}; or say --force to import it as it is.")
         opened.put_labels(file.labels, name_of(who), f"import {labels}")
         _tell_doubts(doubts, sources)
-        why = (
-            "says info.pixel_centres"
-            if file.told
-            else f"as images have {'' if file.centres == 'integer' else 'no '}`frame`"
-        )
-        print(f"{labels}: pixel centres at {'integers' if file.centres == 'integer' else 'halves'}, {why}")
+        centres = "integers" if file.centres == "integer" else "halves"
+        print(f"{labels}: {file.tool}, pixel centres at {centres}, {file.why}")
         again = len(frames & set(before))
         left_out = [f"{len(file.unknown)} images are none of this session"] * bool(file.unknown)
         left_out += [f"{file.empty} images have empty annotations"] * bool(file.empty)
@@ -69,7 +66,7 @@ def labels(session: str, out: str, *, overwrite: bool = False) -> None:
         out: COCO keypoints (LABELS.json) to write.
         overwrite: Replace OUT where it exists.
     """
-    from refiner.annotate.sessions.coco import write_labels
+    from refiner.annotate.exchange.coco import write_labels
     from refiner.annotate.sessions.order import sources_of
     from refiner.annotate.sessions.session import Session
 
@@ -87,21 +84,26 @@ def pictures(
     session: str,
     out: str,
     *,
+    tool: Literal["coco", "cvat", "label-studio", "labelme"] = "coco",
     frames: Literal["references", "all"] = "references",
     raw: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Write the crops as pictures, and the labels beside them, to label in another tool.
 
-    OUT/labels.json is COCO keypoints of these pictures, the unlabelled ones included; `import` takes it back.
+    Beside the pictures lies what the tool opens them with, labels included; `import` takes back what it writes.
 
     Args:
         session: The session.
         out: The folder to write.
+        tool: coco: labels.json, COCO keypoints. cvat: annotations.xml, and cvat_labels.json for the task's labels.
+            label-studio: tasks.json, and labelling_interface.xml for the project. labelme: a JSON beside each picture,
+            and labels.txt.
         frames: The references that `select` chose and the labelled frames, or all.
         raw: Pictures of 16 bits with the stored depths, instead of shaded ones of 8.
         overwrite: Replace OUT where it exists.
     """
+    from refiner.annotate.exchange.writing import WRITERS
     from refiner.annotate.pictures import write_pictures
     from refiner.annotate.sessions.session import Session
 
@@ -113,9 +115,9 @@ def pictures(
                 "--frames all."
             )
         chosen = list(range(opened.frames)) if wanted is None else wanted
-        write_pictures(opened, Path(out), chosen, raw=raw, overwrite=overwrite)
+        write_pictures(opened, Path(out), chosen, tool=tool, raw=raw, overwrite=overwrite)
         labelled = len(set(chosen) & set(opened.labelled_frames()))
-    print(f"{out}: {len(chosen)} pictures, {labelled} of them labelled in labels.json")
+    print(f"{out}: {len(chosen)} pictures, {labelled} of them labelled in {WRITERS[tool][0]}")
 
 
 def name_of(who: str | None) -> str:

@@ -112,6 +112,7 @@ def solve(
     """
     from refiner.annotate.sessions.session import Session
     from refiner.annotate.stages.case import Options
+    from refiner.annotate.stages.conflicts import words_of
     from refiner.annotate.stages.solve import solve
 
     with Session(session) as opened:
@@ -120,8 +121,8 @@ def solve(
 
         def on_progress(stage: str, done: int, of: int) -> None:
             if stage not in shown:
-                what = "steps" if stage == "optimize" else "frames"
-                shown[stage] = stack.enter_context(Progress(of, f"{what} of {stage}"))
+                what = {"optimize": "steps of optimize", "likeness": "steps of learning which frames are alike"}
+                shown[stage] = stack.enter_context(Progress(of, what.get(stage, f"frames of {stage}")))
                 counted[stage] = 0
             shown[stage].update(done - counted[stage])
             counted[stage] = done
@@ -139,9 +140,12 @@ def solve(
                 for one in wrong[:10]:
                     print(f"not believed frame {one['frame']} {one['joint'] or 'whole image'}: {one['why']}")
                 for one in conflicts[:10]:
-                    print("conflict", *(f"{key} {value}" for key, value in one.items()))
+                    print(f"frame {one['frame']}: {words_of(one)}")
+                if len(conflicts) > 10:
+                    print(f"and {len(conflicts) - 10} more that cannot be kept; the page lists all")
                 told = f", {len(conflicts)} conflicts of labels" if stage == "lift" else ""
                 told += f", {len(wrong)} labels not believed" if wrong else ""
+                told += "" if result.info["frames_anew"] else ", nothing had to be solved anew"
                 print(f"{stage}: {result.info['seconds']:.1f} s{told}")
         if stale := opened.stale(words[0]):
             print(f"labels or bones have changed meanwhile ({stale}); solve again to follow the change")
@@ -157,7 +161,7 @@ def next_frame(session: str, *, count: int = 1, doubts: int = 5) -> None:
         doubts: How many joints to list.
     """
     from refiner.annotate.plausible.doubts import label_doubts
-    from refiner.annotate.quality import doubtful, next_frames, not_believed
+    from refiner.annotate.quality import NOT_BELIEVED, doubtful, next_frames, not_believed
     from refiner.annotate.sessions.session import Session
 
     with Session(session) as opened:
@@ -166,11 +170,21 @@ def next_frame(session: str, *, count: int = 1, doubts: int = 5) -> None:
             print(f"label of frame {one.frame} {one.joint or 'whole image'}: {one.why}")
         frames = list(dict.fromkeys(one.frame for one in wrong))[:count]
         frames += next_frames(opened, count - len(frames)) if len(frames) < count else []
-        if opened.result("optimize") is not None and opened.stale("optimize") is None:
+        stale = opened.stale("optimize")
+        if opened.result("optimize") is None:
+            print(f"no solved joints to judge yet: run `refiner annotate solve {session}` when frames are labelled")
+        elif stale:
+            print(f"no solved joints are judged, as the solve is out of date: {stale}.")
+            print(f"Solve again to see what is in doubt: `refiner annotate solve {session}`")
+        else:
             for one in doubtful(opened, doubts):
-                print(f"frame {one.frame} {one.joint}: {one.reason} {one.value:.2f}, doubt {one.doubt:.1f}")
+                print(f"frame {one.frame} {one.joint}: {one.why}, doubt {one.doubt:.1f}")
             queued = not_believed(opened)
-            print("not believed, for what they cost:", *(queued[:20] or ["no frame"]))
+            usual = f"more than {NOT_BELIEVED:g} times the usual cost"
+            if queued:
+                print(f"frames whose joints fit the labels and maps badly, at {usual}:", *queued[:20])
+            else:
+                print(f"no frame fits the labels and maps badly (at {usual})")
         print("next frame:", *(frames or ["none, nothing is in doubt"]))
 
 

@@ -11,7 +11,6 @@ def fit(
     *,
     hand: str | None = None,
     scene: str | None = None,
-    window_px: int = 1,
     skin_mm: float = 0.0,
     bank: int = 20000,
     seed: int = 0,
@@ -33,9 +32,6 @@ def fit(
         hand: right or left; where nothing is given both are tried on some maps.
         scene: A YAML file of how hands are turned and what they do, for the renders where fits begin; by default
             hands are seen from all sides.
-        window_px: Side of the windows that the camera matches, in pixels of the maps: 3 for a first Kinect and maps of
-            64 px. Slits between fingers that are narrower are closed in it, and in the hands that are laid on its maps;
-            give `refiner render` the same. 1 for cameras that measure each pixel.
         skin_mm: Deviation of how far skin may stand out from the model's, in each map of its own; 4 lays it on the
             readings, 0 leaves it there, since maps refined from such renders were told from a camera's more easily.
         bank: Renders where fits begin.
@@ -56,10 +52,9 @@ def fit(
     from refiner.fitting.starts import make_bank
     from refiner.fitting.whole_set import SHAPE_STEPS, shared_shape, side_misfits
     from refiner.fitting.write import write_fitted
-    from refiner.render.cameras import ImageCamera
     from refiner.render.settings import RenderSettings
-    from refiner.render.sources import places_like
-    from refiner.render.window import require_window
+    from refiner.render.sources import places_like, sensor_like
+    from refiner.sensors.depth_sensor import DepthSensor
 
     if hand not in (None, "right", "left"):
         raise UsageError(f"Found --hand {hand}, wanted right or left, or nothing: both are tried then.")
@@ -67,22 +62,25 @@ def fit(
         raise UsageError(f"Found --bank {bank} --seed {seed}, wanted 100 renders or more, and a seed >= 0.")
     if not 0 <= skin_mm <= 20:
         raise UsageError(f"Found --skin-mm {skin_mm:g}, wanted 0 to 20 mm; 4 suits a hand.")
-    require_window(window_px)
     store, target = DepthStore(src), Path(out)
     require_apart(target, "the set", store.path)
     require_writable(target, overwrite)
-    views, prior, _ = read_scene(scene, None)
+    views, prior, _ = read_scene(scene)
     # In the middle of a wide image, where a hand at any of the set's distances is seen whole.
     places = places_like(store)
     centre_mm = np.asarray(places.centres_mm) * [0.0, 0.0, 1.0]
     settings = RenderSettings(
-        camera=ImageCamera((500.0, 500.0, 639.5, 639.5), 1280, 1280), places=replace(places, centres_mm=centre_mm),
+        sensor=DepthSensor((500.0, 500.0, 639.5, 639.5), (1280, 1280)), places=replace(places, centres_mm=centre_mm),
         views=views, prior=prior,
     )  # fmt: skip
     words = ["refiner", "fit", src, out]
-    given = {
-        "hand": hand, "scene": scene, "window-px": window_px, "skin-mm": skin_mm, "bank": bank, "seed": seed,
-    }  # fmt: skip
+    given = {"hand": hand, "scene": scene, "skin-mm": skin_mm, "bank": bank, "seed": seed}
+    seen_by = sensor_like(store)
+    # Slits that the camera's windows close are closed in the hands that are laid on its maps, too.
+    window_px = 1
+    if seen_by is not None:
+        distance_mm = float(np.median(np.asarray(places.centres_mm)[:, 2]))
+        window_px = seen_by.window_in_maps_px(store.size, places.cube_mm, distance_mm)
     for name, value in given.items():
         words += [] if value is None else [f"--{name}", str(value)]
     with Progress(bank, "renders to begin with") as progress:

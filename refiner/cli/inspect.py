@@ -86,6 +86,8 @@ def _lines(report: dict[str, Any], *, labels: bool) -> list[str]:
             f"distance   {distance['min']:.0f} to {distance['max']:.0f} mm, median {distance['median']:.0f}",
             f"cube       {cube['min']:g} to {cube['max']:g} mm",
         ]
+    if "camera" in report:
+        lines.append(f"camera     {report['camera']}")
     lines.append(f"arrays     {', '.join(report['arrays'])}")
     if "skeleton" in report:
         lines.append(

@@ -25,18 +25,38 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 @dataclass(frozen=True)
 class Verb:
-    """One word of the command: where its function is, and which of its parameters are positional."""
+    """One word of the command: where its function is, and which of its parameters are positional.
+
+    Attributes:
+        summary: A line for the overview.
+        module: Where its function is.
+        positionals: Parameters that are given by place.
+        own_parser: Whether it reads its words itself.
+        gone: Options that it had until the camera's optics came from the catalogue.
+    """
 
     summary: str
     module: str
     positionals: tuple[str, ...] = ()
     own_parser: bool = False
+    gone: tuple[str, ...] = ()
 
 
 VERBS: dict[str, Verb] = {
-    "render": Verb("Render posed hands with exact labels.", "refiner.cli.render", ("out",)),
+    "render": Verb(
+        "Render posed hands with exact labels.",
+        "refiner.cli.render",
+        ("out",),
+        gone=("--window-px", "--blur-px", "--shadow"),
+    ),
     "prepare": Verb("Find, crop and store the hands of real depth maps.", "refiner.cli.prepare", ("src", "out")),
-    "fit": Verb("Find the hand behind each map of a recording, without labels.", "refiner.cli.fit", ("src", "out")),
+    "measure": Verb("Show what a set's maps tell about their camera.", "refiner.cli.measure", ("dataset",)),
+    "fit": Verb(
+        "Find the hand behind each map of a recording, without labels.",
+        "refiner.cli.fit",
+        ("src", "out"),
+        gone=("--window-px",),
+    ),
     "train": Verb("Train a SimGAN refiner.", "refiner.cli.train", own_parser=True),
     "refine": Verb(
         "Pass a whole dataset through a trained refiner.", "refiner.cli.refine", ("checkpoint", "src", "out")
@@ -121,6 +141,12 @@ def _run_verb(name: str, words: list[str]) -> int:
     module = importlib.import_module(verb.module)
     if verb.own_parser:
         return module.main(words)
+    for word in words:
+        if (option := word.partition("=")[0]) in verb.gone:
+            raise UsageError(
+                f"{option} is gone: windows, blur and shadows follow from the camera. Name it when the recording is "
+                "prepared, for example `refiner prepare --camera kinect1`; the set remembers it."
+            )
     return call(name, getattr(module, name), verb.positionals, words)
 
 

@@ -50,10 +50,12 @@ def prepare(
         out: The dataset to write, NAME.zarr.
         layout: How the recording is laid out: folder, or nyu (SRC is its folder train or test; crops about the palm
             label, joints are stored as nyu14).
-        camera: fx,fy,cx,cy in pixels; overrides camera.json. Without either, a Kinect v1 (575 px) is assumed that
-            looks at the middle of each image.
-        depth_unit_mm: Millimetres in one unit of the files' numbers; overrides camera.json. Without either it is 1, and
-            a recording whose hands are then of an impossible size is refused.
+        camera: fx,fy,cx,cy in pixels, or the name of a camera that is known (kinect1, kinect2, sr305, d435 and more; a
+            wrong name lists all); overrides camera.json. Maps that are smaller than a known camera's image are taken
+            for crops of it that it looks at the middle of. Without either, a Kinect v1 is assumed that looks at
+            the middle of each image.
+        depth_unit_mm: Millimetres in one unit of the files' numbers; overrides camera.json. Without either it is that
+            of the known camera, else 1, and a recording whose hands are then of an impossible size is refused.
         size: Side of the stored crops in pixels.
         cube_mm: Side of the cube around the hand; 260, in which an adult's hand fits, or the layout's own: nyu 300.
         range: near,far in mm: nothing nearer or farther is taken for the hand.
@@ -79,11 +81,21 @@ def prepare(
     from refiner.datasets.layouts import LAYOUTS, SKELETONS_OF, GivenCamera
     from refiner.datasets.layouts.nyu import CUBE_MM as NYU_CUBE_MM
     from refiner.datasets.prepare import cut_by_border, image_edges, write_crops
+    from refiner.datasets.recorded_sensor import describe_recording
     from refiner.datasets.store_writer import provenance, require_writable
+    from refiner.sensors.catalogue import camera_of
 
     cube_mm = (NYU_CUBE_MM if layout == "nyu" else CUBE_MM) if cube_mm is None else cube_mm
     more = _layout_options(layout, pattern, kind, views, mask_with_synthetic=mask_with_synthetic)
-    given_camera = _numbers("--camera", camera, "fx,fy,cx,cy", [True, True, False, False])
+    known, unit_mm, given_camera = None, depth_unit_mm, None
+    if camera is not None and "," not in camera:
+        known = camera_of(camera)
+        unit_mm = known.unit_mm if depth_unit_mm is None else depth_unit_mm
+        given_camera = GivenCamera(known.camera, by_size={known.image_px: known.camera}, loose_crops=True)
+        _check(camera_image is None, "--camera-image", camera_image, f"none beside --camera {camera}, which knows it")
+    elif camera is not None:
+        wanted = "fx,fy,cx,cy or the name of a known camera"
+        given_camera = GivenCamera(_numbers("--camera", camera, wanted, [True, True, False, False]))  # pyright: ignore[reportArgumentType]
     near_far = _numbers("--range", range, "near,far", [False, True])
     image_px = _numbers("--camera-image", camera_image, "w,h", [True, True])
     region = _numbers("--roi", roi, "x,y,w,h", [False, False, True, True])
@@ -97,7 +109,7 @@ def prepare(
     require_apart(target, "the recording", recording, inside=True)
     require_writable(target, overwrite)
 
-    frames = LAYOUTS[layout](recording, given_camera, depth_unit_mm, **more)
+    frames = LAYOUTS[layout](recording, given_camera, unit_mm, **more)
     if image_px is not None:
         width, height = (int(n) for n in image_px)
         frames = [
@@ -145,6 +157,7 @@ def prepare(
     command = shlex.join(["refiner", "prepare", src, out, *words])
     beyond = cut_by_border(image_edges(hands, cube_mm, size), size)
     cut = [frame.source for frame, is_cut in zip(hands.frames, beyond, strict=True) if is_cut]
+    sensor = describe_recording(hands, known, cube_mm, {"camera": camera, "depth_unit_mm": depth_unit_mm})
     with Progress(len(hands), "maps written") as progress:
         write_crops(
             target,
@@ -154,6 +167,7 @@ def prepare(
             side=None if hand is None else ("right", "left").index(hand),
             provenance=provenance(command, configuration, None, []),
             skeleton=SKELETONS_OF.get(layout),
+            sensor=sensor,
             overwrite=overwrite,
             on_progress=progress.update,
         )

@@ -22,14 +22,18 @@ class Progress:
         """Begin to show progress.
 
         Args:
-            total: How many there are in all.
+            total: How many there are in all. Of none, nothing is shown.
             what: What is counted, in the plural.
             start: How many were done by an earlier run.
         """
         self._what, self._total = what, total
         self._done, self._start = start, start
         self._began = self._last_line = time.monotonic()
-        self._bar = tqdm(total=total, initial=start, unit=f" {what}", file=sys.stderr) if sys.stderr.isatty() else None
+        self._bar = (
+            tqdm(total=total, initial=start, unit=f" {what}", file=sys.stderr)
+            if total and sys.stderr.isatty()
+            else None
+        )
 
     def update(self, count: int) -> None:
         """Count `count` more as done."""
@@ -38,7 +42,7 @@ class Progress:
             return
         self._done += count
         now = time.monotonic()
-        if now - self._last_line >= SECONDS_BETWEEN_LINES or self._done >= self._total:
+        if self._total and (now - self._last_line >= SECONDS_BETWEEN_LINES or self._done >= self._total):
             self._last_line = now
             rate = (self._done - self._start) / max(now - self._began, 1e-6)
             left = (self._total - self._done) / max(rate, 1e-6)

@@ -38,7 +38,10 @@ def turing(
     """
     from refiner.datasets.store import DepthStore
     from refiner.realism.turing import SIDES, AnswersFile, TuringTest, check_alike, draw_order
-    from refiner.realism.turing_server import TuringServer
+    from refiner.web.server import PageServer, require_packages
+
+    require_packages()  # before anything is written
+    from refiner.web.turing import ask
 
     folder, stores = Path(out), (DepthStore(real), DepthStore(refined))
     check_alike(*stores)
@@ -57,9 +60,9 @@ def turing(
         write_json(folder / "test.json", settings)
         test = TuringTest(*stores, order, answers)
         if test.next_place() is not None:
-            with TuringServer(test, port) as server:
-                print(f"{server.url} shows {len(order)} maps, {len(answers.said)} answered so far", flush=True)
-                server.ask()
+            with PageServer(port=port) as server:
+                line = f"{server.url} shows {len(order)} maps, {len(answers.said)} answered so far"
+                ask(test, server, lambda: print(line, flush=True))
         result = test.result()
         assert result is not None
         maps = [{"truth": shown.side, "item": shown.item, "said": answers.said[k]} for k, shown in enumerate(order)]

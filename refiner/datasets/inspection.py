@@ -41,6 +41,9 @@ def inspect_store(store: DepthStore) -> dict[str, Any]:
         "provenance": store.provenance,
         "problems": problems,
     }
+    if store.sensor is not None:
+        name = store.sensor["name"] or "no name"
+        report["camera"] = f"{name}, measured from {store.sensor['frames']} frames: `refiner measure` shows it"
     if problems:
         return report  # what was lost would be counted as maps without readings and joints at the camera
     nothing, readings, pixels = 0, 0, 0
@@ -189,8 +192,14 @@ def spread_items(count: int, most: int) -> NDArray[np.int64]:
 
 
 def read_items(store: DepthStore, name: str, items: Sequence[int] | NDArray[np.int_]) -> NDArray[Any]:
-    """Read single rows of one array."""
-    return np.stack([store.read(name, int(item), int(item) + 1)[0] for item in items])
+    """Read single rows of one array, each chunk once."""
+    wanted = np.asarray(items, np.int64)
+    rows = np.empty((len(wanted), *store.read(name, 0, 1).shape[1:]), store.read(name, 0, 1).dtype)
+    for start, stop in store.chunk_ranges():
+        here = (wanted >= start) & (wanted < stop)
+        if here.any():
+            rows[here] = store.read(name, start, stop)[wanted[here] - start]
+    return rows
 
 
 def shade_item(store: DepthStore, item: int) -> NDArray[np.uint8]:

@@ -29,6 +29,7 @@ def write_crops(
     side: int | None,
     provenance: Mapping[str, Any],
     skeleton: Skeleton | None = None,
+    sensor: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     chunk_items: int = CHUNK_ITEMS,
     on_progress: Callable[[int], None] | None = None,
@@ -43,6 +44,7 @@ def write_crops(
         side: 0 right, 1 left; nothing leaves the array out. Left hands are stored as they are, not mirrored.
         provenance: See `refiner.datasets.store_writer.provenance`; equal provenance continues an interrupted run.
         skeleton: Joint set of the frames' labels, which are then stored.
+        sensor: What `refiner.datasets.recorded_sensor.describe_recording` returned.
         overwrite: Remove what lies at `out`.
         chunk_items: Items in a chunk.
         on_progress: Called with the number of items that are done since the last call.
@@ -68,6 +70,7 @@ def write_crops(
         provenance=provenance,
         arrays=arrays,
         skeleton=skeleton,
+        sensor=sensor,
         overwrite=overwrite,
         chunk_items=chunk_items,
     )

@@ -5,6 +5,7 @@ continues its writing, and one of this program whose arrays or chunks were lost 
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,31 @@ from refiner.hand.skeleton import HAND21, Skeleton
 
 
 def store_digest(path: Path) -> str:
-    """Give a short fingerprint of a store's content: SHA-256 over its files' names and bytes, in order of name."""
+    """Return a short fingerprint of a store's content: SHA-256 over its files' names and bytes, in order of name.
+
+    What was measured of the camera (the attribute `sensor`) has no part in it.
+    """
     total = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if p.is_file() and not p.name.endswith(".partial")):
         total.update(file.relative_to(path).as_posix().encode())
+        if file == path / "zarr.json":
+            total.update(hashlib.sha256(_without_sensor(file.read_bytes())).digest())
+            continue
         with file.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()[:16]
+
+
+def _without_sensor(text: bytes) -> bytes:
+    """Return a group's JSON without the attribute `sensor`, written as zarr writes it."""
+    try:
+        group = json.loads(text)
+    except ValueError:  # damaged: its bytes are all there is to tell it by
+        return text
+    if not isinstance(group, dict) or "sensor" not in (group.get("attributes") or {}):
+        return text
+    del group["attributes"]["sensor"]
+    return json.dumps(group, indent=2).encode()
 
 
 def is_whole(path: Path) -> bool:
@@ -44,6 +63,7 @@ class DepthStore:
         depth_unit_mm: Millimetres in one step of `depth`.
         skeleton: Names and parents of its joints, or nothing where it has none.
         provenance: How it was made; may be empty.
+        sensor: What is known of the camera, as `refiner/datasets/README.md` has it; nothing where nobody says.
     """
 
     def __init__(self, path: str | Path, *, allow_incomplete: bool = False) -> None:
@@ -75,6 +95,7 @@ class DepthStore:
                 "It was written by another program or another version."
             )
         self.provenance: dict[str, Any] = attributes.get("provenance") or {}  # pyright: ignore[reportAttributeAccessIssue]
+        self.sensor = self._read_sensor(attributes.get("sensor"))
         self.complete: bool = bool(attributes.get("complete", True))
         if not self.complete and not allow_incomplete:
             raise IncompleteStoreError(
@@ -185,6 +206,17 @@ class DepthStore:
         if name not in self._arrays:
             raise StoreError(f"{self.path} has no array {name!r}; it holds {', '.join(self._arrays)}.")
         return self._arrays[name]
+
+    def _read_sensor(self, attribute: Any) -> dict[str, Any] | None:
+        if attribute is None:
+            return None
+        wanted = {"name", "image_px", "camera", "unit_mm", "given", "measured", "frames"}
+        if not isinstance(attribute, dict) or not wanted <= set(attribute):
+            raise StoreError(
+                f"{self.path}: found the attribute sensor = {str(attribute)[:200]}, wanted an object with "
+                f"{', '.join(sorted(wanted))}, or none."
+            )
+        return attribute
 
     def _read_skeleton(self, attribute: Any) -> Skeleton | None:
         if "joints_mm" not in self._arrays:

@@ -78,6 +78,7 @@ class StoreWriter:
         provenance: Mapping[str, Any],
         arrays: Mapping[str, tuple[int, ...]],
         skeleton: Skeleton | None = None,
+        sensor: Mapping[str, Any] | None = None,
         overwrite: bool = False,
         chunk_items: int = CHUNK_ITEMS,
     ) -> None:
@@ -92,6 +93,7 @@ class StoreWriter:
             arrays: The arrays beside the four required ones, with their axes after N, for example
                 {"joints_mm": (21, 3), "source": ()}.
             skeleton: Names and parents of the joints, needed with "joints_mm".
+            sensor: What is known of the camera, in plain types.
             overwrite: Remove what lies at `path`.
             chunk_items: Items in a chunk.
 
@@ -108,6 +110,8 @@ class StoreWriter:
         }
         if skeleton is not None:
             attributes["skeleton"] = skeleton.to_attrs()
+        if sensor is not None:
+            attributes["sensor"] = json.loads(json.dumps(dict(sensor)))
         axes = {"depth": (size, size), "camera": (4,), "centre_mm": (3,), "cube_mm": (), **arrays}
         attributes["arrays"] = sorted(axes)  # a copy that lost a whole array is known by it
         if overwrite and self.path.exists():

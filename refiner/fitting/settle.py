@@ -21,7 +21,7 @@ from refiner.hand.model import HandModel, load_hand, pose_hands
 from refiner.hand.skin import CONTROL_POINTS
 from refiner.render.raster import rasterize
 from refiner.render.view import longer_arm
-from refiner.render.window import close_slits
+from refiner.sensors.window import close_slits
 
 Floats = NDArray[np.float64]
 

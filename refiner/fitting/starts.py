@@ -84,7 +84,10 @@ def make_bank(
         seed: Not negative.
         on_progress: Called with the number of hands since the last call.
     """
-    settings = replace(settings, size=SIZE_PX, prior=replace(settings.prior, left=0.0), poses=None, sensor=None)
+    settings = replace(
+        settings, size=SIZE_PX, prior=replace(settings.prior, left=0.0), poses=None, noise=False,
+        sensor=replace(settings.sensor, model=None),
+    )  # fmt: skip
 
     def some(start: int, stop: int) -> tuple[NDArray[np.floating], ...]:
         rows = render_hands(settings, seed=seed, items=np.arange(start, stop))

@@ -29,7 +29,7 @@ class Target:
         far_mm: Depth of its back.
         points_mm: (n, 3), readings in the camera frame.
         points_px: (n, 2), their columns and rows.
-        window_px: See `refiner.render.window.close_slits`.
+        window_px: See `refiner.sensors.window.close_slits`.
     """
 
     depth_mm: NDArray[np.float32]

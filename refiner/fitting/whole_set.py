@@ -56,7 +56,7 @@ def maps_of(rows: Mapping[str, NDArray[Any]], unit_mm: float, window_px: int = 1
     Args:
         rows: Arrays of n items by name, as in the store; `image_px` and `sequence` may be missing.
         unit_mm: Of `depth`.
-        window_px: Of the camera, see `refiner.render.window`.
+        window_px: Of the camera, see `refiner.sensors.window`.
     """
     depth_mm, centre_mm = to_mm(rows["depth"], unit_mm), rows["centre_mm"].astype(np.float64)
     count = len(depth_mm)
@@ -101,7 +101,7 @@ def shared_shape(
         store: The set.
         bank: Where fits begin.
         side: 0 right, 1 left.
-        window_px: Of the camera, see `refiner.render.window`.
+        window_px: Of the camera, see `refiner.sensors.window`.
         on_progress: Called with 1 after each of `SHAPE_STEPS` steps.
     """
     maps = _take(store, spread_items(len(store), _SHAPE_MAPS), window_px)

@@ -46,7 +46,7 @@ def write_fitted(
         shape: (17,), the shared shape.
         provenance: See `refiner.datasets.store_writer.provenance`.
         skin_mm: See `refiner.fitting.whole_set.fit_maps`; where > 0 the shapes written are (113,).
-        window_px: Of the camera, see `refiner.render.window`.
+        window_px: Of the camera, see `refiner.sensors.window`.
         overwrite: Remove what lies at `out`.
         chunk_items: Maps in a chunk; neighbours help each other within one.
         on_progress: Called with the number of maps that are done since the last call.
@@ -62,8 +62,8 @@ def write_fitted(
     numbers = load_hand().shape_widths[int(skin_mm > 0)]
     writer = StoreWriter(
         out, count=len(store), size=store.size, depth_unit_mm=store.depth_unit_mm, skeleton=HAND21,
-        arrays=optional | _FITTED | {"shape": (numbers,)}, provenance=provenance, overwrite=overwrite,
-        chunk_items=chunk_items,
+        arrays=optional | _FITTED | {"shape": (numbers,)}, provenance=provenance, sensor=store.sensor,
+        overwrite=overwrite, chunk_items=chunk_items,
     )  # fmt: skip
     missing = writer.missing()
     on_progress(len(store) - sum(stop - start for start, stop in missing))

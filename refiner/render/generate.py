@@ -22,11 +22,9 @@ from refiner.hand.jitter import jitter_hands
 from refiner.hand.limits import sample_hands
 from refiner.hand.model import HandModel, load_hand, pose_hands
 from refiner.hand.skeleton import HAND21
-from refiner.render.blur import mix_surfaces
 from refiner.render.settings import CLEAN_UNIT_MM, RenderSettings
 from refiner.render.view import View, draw_view, given_view
 from refiner.render.visibility import visible_joints
-from refiner.render.window import average_steps, close_slits
 from refiner.threads import cores
 
 
@@ -168,9 +166,7 @@ def _source(settings: RenderSettings, seed: int, item: int) -> str:
 
 def _cut(settings: RenderSettings, model: HandModel, view: View, rows: dict[str, Any], n: int) -> None:
     """Crop a view and write it with its labels to row n."""
-    seen_mm = mix_surfaces(view.seen_mm, settings.blur_px)
-    seen, camera = crop_cube(seen_mm, view.camera, view.centre_mm, view.cube_mm, settings.size)
-    seen = average_steps(close_slits(seen, settings.window_px), settings.window_px)
+    seen, camera = crop_cube(view.seen_mm, view.camera, view.centre_mm, view.cube_mm, settings.size)
     beyond = None if view.image is None else ~seen_pixels(view.image * settings.size - 0.5, settings.size)
     if beyond is not None:
         seen[beyond] = 0.0
@@ -179,7 +175,7 @@ def _cut(settings: RenderSettings, model: HandModel, view: View, rows: dict[str,
     # The crop's camera is that of the whole image: only the window was shifted, and points were not.
     rows["joints_mm"][n] = view.joints_mm
     clean = rows["depth"][n]
-    if settings.sensor is not None:
+    if settings.sensor.model is not None:
         clean_mm, _ = crop_cube(view.clean_mm, view.camera, view.centre_mm, view.cube_mm, settings.size)
         if beyond is not None:
             clean_mm[beyond] = 0.0

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refiner.render.cameras import ImageCamera
+from refiner.sensors.depth_sensor import DepthSensor
 
 PALM_DEPTH_MM = 14.0
 """The palm's joints lie this far behind its surface, where real hands are centred."""
@@ -113,7 +113,7 @@ def view_rotation(spin: float, tilt: float, roll: float) -> NDArray[np.float64]:
     )
 
 
-def draw_place(rng: np.random.Generator, places: Places, camera: ImageCamera) -> tuple[NDArray[np.float64], float]:
+def draw_place(rng: np.random.Generator, places: Places, sensor: DepthSensor) -> tuple[NDArray[np.float64], float]:
     """Draw the palm's centre in the camera frame and the cube of one item.
 
     Without a real set the distance is even over its range, and the hand lies evenly over that part of the image where
@@ -131,9 +131,9 @@ def draw_place(rng: np.random.Generator, places: Places, camera: ImageCamera) ->
         centre[2] = max(centre[2], 0.5 * float(places.centres_mm[:, 2].min()))
         return centre, float(places.cube_mm if places.cubes_mm is None else places.cubes_mm[drawn])
     z = rng.uniform(places.near_mm, places.far_mm)
-    fx, fy, cx, cy = camera.intrinsics
-    u = _draw_pixel(rng, camera.columns, fx * places.cube_mm / 2 / z)
-    v = _draw_pixel(rng, camera.rows, fy * places.cube_mm / 2 / z)
+    fx, fy, cx, cy = sensor.camera
+    u = _draw_pixel(rng, sensor.columns, fx * places.cube_mm / 2 / z)
+    v = _draw_pixel(rng, sensor.rows, fy * places.cube_mm / 2 / z)
     return np.array([(u - cx) / fx * z, (v - cy) / fy * z, z]), places.cube_mm
 
 

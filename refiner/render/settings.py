@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refiner.hand.limits import HandPrior
-from refiner.render.cameras import CAMERAS, ImageCamera
 from refiner.render.scene import Places, Viewpoints
-from refiner.render.sensor import Sensor
+from refiner.sensors.catalogue import PLAIN
+from refiner.sensors.depth_sensor import DepthSensor
 
-CLEAN_UNIT_MM, SENSOR_UNIT_MM = 0.1, 1.0
-"""Depth unit of clean renders, and of renders with camera noise: that of cameras."""
+CLEAN_UNIT_MM = 0.1
+"""Depth unit of renders without camera noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,34 +45,39 @@ class RenderSettings:
     """What the bytes of a render depend on, beside seed and item.
 
     Attributes:
-        camera: Whose pixels are rendered.
+        sensor: The camera whose pixels are rendered, and through whose optics, where it has a model.
+        noise: Whether its noise, steps and unit are on the maps, too; it needs a model then.
         size: Side of the crops, px.
         places: Distances, places and cubes.
-        sensor: Camera noise, or none.
         views: How hands are turned.
         prior: What hands are drawn.
         poses: Hands to render instead. The first M items show them as they stand, at their place and in their cube;
             later rounds show them anew from drawn views and places.
         jitter_deg: Where > 0, all rounds show given hands at their place and in their cube, each turned and bent by so
             much (see `refiner.hand.jitter`).
-        window_px: See `refiner.render.window`, in pixels of the crops.
-        blur_px: See `refiner.render.blur.mix_surfaces`, in pixels of the camera.
         tessellations: How often each triangle is split in four first (see `refiner.hand.tessellation`).
     """
 
-    camera: ImageCamera = CAMERAS["kinect1"]
+    sensor: DepthSensor = PLAIN
+    noise: bool = False
     size: int = 128
     places: Places = field(default_factory=lambda: Places(450.0, 900.0, 260.0))
-    sensor: Sensor | None = None
     views: Viewpoints = field(default_factory=Viewpoints)
     prior: HandPrior = field(default_factory=HandPrior)
     poses: GivenPoses | None = None
     jitter_deg: float = 0.0
-    window_px: int = 1
-    blur_px: float = 0.0
     tessellations: int = 0
 
     @property
     def depth_unit_mm(self) -> float:
-        """Give the unit that maps are stored in."""
-        return CLEAN_UNIT_MM if self.sensor is None else SENSOR_UNIT_MM
+        """Unit that maps are stored in."""
+        return self.sensor.unit_mm if self.noise else CLEAN_UNIT_MM
+
+    def __post_init__(self) -> None:
+        """Refuse noise of a camera that has no model.
+
+        Raises:
+            ValueError: There is noise and no model.
+        """
+        if self.noise and self.sensor.model is None:
+            raise ValueError(f"Found noise and no model of it: {self.sensor}; wanted a camera with a model.")

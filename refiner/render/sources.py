@@ -1,5 +1,7 @@
 """What renders take from other datasets: a real set's distances and places, and solved poses."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,9 +9,11 @@ import numpy as np
 from refiner.datasets.store import DepthStore
 from refiner.errors import StoreError
 from refiner.hand.model import HandModel, pose_joints
-from refiner.render.cameras import ImageCamera, camera_of
 from refiner.render.scene import PALM_WEIGHTS, Places
 from refiner.render.settings import GivenPoses
+from refiner.sensors.catalogue import CATALOGUE, PLAIN, camera_of
+from refiner.sensors.depth_sensor import DepthSensor
+from refiner.sensors.models.time_of_flight import TimeOfFlight
 
 
 def places_like(store: DepthStore) -> Places:
@@ -32,19 +36,34 @@ def places_like(store: DepthStore) -> Places:
     return Places(float(distance.min()), float(distance.max()), float(np.median(cube_mm)), centre_mm, cube_mm)
 
 
-def camera_like(store: DepthStore) -> ImageCamera | None:
-    """Take the camera that a set was recorded or rendered with, where its provenance tells.
+def sensor_like(store: DepthStore) -> DepthSensor | None:
+    """Return the camera that a set was recorded or rendered with, where its attribute `sensor` or provenance tells.
 
-    A set of loose crops, whose principal points differ, tells a focal length alone: that of an image of 640 x 480.
+    It has a model where the attribute names a camera of the catalogue. A set of loose crops, whose principal points
+    differ, tells a focal length alone: that of an image of 640 x 480.
     """
+    told = store.sensor
+    if told is not None and told["camera"] is not None:
+        known = CATALOGUE.get(told["name"] or "", PLAIN)
+        columns, rows = told["image_px"]
+        sensor = replace(known, camera=tuple(told["camera"]), image_px=(columns, rows), unit_mm=told["unit_mm"])
+        return sensor.mirrored() if _is_mirrored(sensor, told["measured"]) else sensor
     configuration = store.provenance.get("configuration")
     camera: Any = configuration.get("camera") if isinstance(configuration, dict) else None
     focal: Any = configuration.get("focal_px") if isinstance(configuration, dict) else None
     if camera is None and isinstance(focal, list | tuple) and len(focal) == 2:
-        return ImageCamera((float(focal[0]), float(focal[1]), 319.5, 239.5), 640, 480)
+        return replace(PLAIN, camera=(float(focal[0]), float(focal[1]), *PLAIN.camera[2:]))
     if isinstance(camera, list | tuple):
-        camera = ",".join(str(value) for value in camera)
-    return camera_of(camera) if isinstance(camera, str) else None
+        return camera_of(",".join(str(value) for value in camera))
+    return replace(camera_of(camera), model=None) if isinstance(camera, str) else None
+
+
+def _is_mirrored(sensor: DepthSensor, measured: Mapping[str, Mapping[str, float] | None]) -> bool:
+    """Return whether shadows lie on the other side than the camera throws them to: many sets are stored mirrored."""
+    shadow = measured.get("shadow_background_baseline_mm")
+    if shadow is None or sensor.model is None or isinstance(sensor.model, TimeOfFlight):
+        return False
+    return max(shadow["low"] * sensor.model.baseline_mm, shadow["high"] * sensor.model.baseline_mm) < 0
 
 
 def poses_from(store: DepthStore, model: HandModel) -> GivenPoses:

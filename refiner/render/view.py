@@ -23,9 +23,9 @@ from refiner.hand.model import load_hand
 from refiner.hand.tessellation import Tessellation
 from refiner.render.raster import rasterize, window_of
 from refiner.render.scene import PALM_DEPTH_MM, PALM_WEIGHTS, draw_place, draw_rotation
-from refiner.render.scratch import scratch
-from refiner.render.sensor import sense
 from refiner.render.settings import GivenPoses, RenderSettings
+from refiner.scratch import scratch
+from refiner.sensors.sense import optics, sense
 
 Points = NDArray[np.floating]
 
@@ -88,7 +88,7 @@ def given_view(
     view = _look(settings, rotation, poses.wrist_mm[given], *surface, joints)
     if view is None or not view.clean_mm.any():
         raise StoreError(
-            f"{poses.names[given]}: nothing of this hand lies in the image of the camera {settings.camera.intrinsics}. "
+            f"{poses.names[given]}: nothing of this hand lies in the image of the camera {settings.sensor.camera}. "
             "Give the camera that the poses were solved for (--camera), or leave this frame out."
         )
     image = None if poses.image is None else poses.image[given]
@@ -115,7 +115,7 @@ def draw_view(settings: RenderSettings, vertices: Points, joints: Points, side: 
     best, best_fault, cube_mm = None, np.inf, settings.places.cube_mm
     for _ in range(TRIES):
         rotation = draw_rotation(rng, settings.views)
-        target, cube_mm = draw_place(rng, settings.places, settings.camera)
+        target, cube_mm = draw_place(rng, settings.places, settings.sensor)
         wrist = target - rotation @ palm
         wrist[2] += PALM_DEPTH_MM
         # Seen before anything is drawn; the centre that is found lies near the target.
@@ -195,9 +195,9 @@ def _misfit(joints, fx, fy, cx, cy, columns, rows, centre, half, outside_joints,
 
 def _fault(settings: RenderSettings, joints_mm, centre_mm, cube_mm: float) -> float:
     """Say how badly a hand leaves its cube (1 is the most that is accepted) or its camera's image (infinite)."""
-    camera = settings.camera
+    camera = settings.sensor
     return _misfit(
-        joints_mm, *camera.intrinsics, camera.columns, camera.rows, centre_mm, cube_mm / 2, _OUTSIDE_JOINTS, _OUTSIDE_MM
+        joints_mm, *camera.camera, camera.columns, camera.rows, centre_mm, cube_mm / 2, _OUTSIDE_JOINTS, _OUTSIDE_MM
     )
 
 
@@ -213,24 +213,25 @@ def _move(points, rotation, shift):
 
 def _look(settings: RenderSettings, rotation, wrist, vertices: Points, triangles, joints: Points) -> View | None:
     """Render a placed hand, its centre still open; none where it lies beside the image."""
-    camera = settings.camera
+    camera = settings.sensor
     placed = _move(vertices, rotation, wrist)
-    origin, shape = window_of(placed, camera.intrinsics, (camera.rows, camera.columns), 1)
+    origin, shape = window_of(placed, camera.camera, (camera.rows, camera.columns), 1)
     if 0 in shape:
         return None
-    clean = rasterize(placed, triangles, camera.intrinsics, shape, origin, closed=True, out=scratch("image", *shape))
-    fx, fy, cx, cy = camera.intrinsics
+    clean = rasterize(placed, triangles, camera.camera, shape, origin, closed=True, out=scratch("image", *shape))
+    fx, fy, cx, cy = camera.camera
     window_camera = np.array([fx, fy, cx - origin[0], cy - origin[1]])
     return View(rotation, _move(joints, rotation, wrist), clean, clean, origin, window_camera, np.full(3, np.nan), 0.0)
 
 
 def _sense(settings: RenderSettings, view: View, seed: int, item: int) -> View:
-    """Put the sensor's noise on what the crop shows of a view."""
-    if settings.sensor is None:
+    """See what the crop shows of a view through the sensor."""
+    model = settings.sensor.model
+    if model is None:
         return view
-    columns, rows = settings.camera.columns, settings.camera.rows
+    columns, rows = settings.sensor.image_px
     middle = view.camera[:2] * view.centre_mm[:2] / view.centre_mm[2] + view.camera[2:] + view.origin
-    margin = settings.sensor.margin_px + 2
+    margin = model.margin_px + 2
     half = view.camera[:2] * view.cube_mm / 2 / view.centre_mm[2] + margin
     left, top = np.maximum(np.floor(middle - half), 0).astype(int).tolist()
     right, bottom = np.minimum(np.ceil(middle + half) + 1, (columns, rows)).astype(int).tolist()
@@ -244,8 +245,11 @@ def _sense(settings: RenderSettings, view: View, seed: int, item: int) -> View:
         clean[from_v - top : to_v - top, from_u - left : to_u - left] = view.clean_mm[
             from_v - v : to_v - v, from_u - u : to_u - u
         ]
-    intrinsics = settings.camera.intrinsics
-    seen = sense(clean, intrinsics, settings.sensor, seed=seed, item=item, origin=(left, top),
-                 out=scratch("seen", *clean.shape))  # fmt: skip
+    intrinsics = settings.sensor.camera
+    if settings.noise:
+        seen = sense(clean, intrinsics, model, seed=seed, item=item, origin=(left, top),
+                     out=scratch("seen", *clean.shape))  # fmt: skip
+    else:
+        seen = optics(clean, intrinsics, model)
     camera = np.array([*intrinsics[:2], intrinsics[2] - left, intrinsics[3] - top])
     return replace(view, clean_mm=clean, seen_mm=seen, origin=(left, top), camera=camera)

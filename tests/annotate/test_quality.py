@@ -5,7 +5,7 @@ import pytest
 from labelled_sequence import write_sequence
 
 from refiner.annotate import quality
-from refiner.annotate.quality import doubtful, doubts, most_helpful, next_frames, not_believed
+from refiner.annotate.quality import doubtful, doubtful_of, doubts, evidence_of, most_helpful, next_frames, not_believed
 from refiner.annotate.sessions.labels import FrameLabels
 from refiner.annotate.sessions.results import StageResult
 from refiner.annotate.sessions.session import Session
@@ -39,8 +39,8 @@ def at(frame, joint, value):
 def test_the_worst_first_with_what_speaks_most_against_it(session):
     put(session, slack=at(3, 1, 8.0), jump_mm=at(4, 2, 15.0), behind_mm=at(3, 0, 6.0), unlike=at(0, 0, 2.0))
     first, second = doubtful(session, 2)
-    assert (first.frame, first.joint, first.value, first.doubt) == (4, "tip", 15.0, 3.0)
-    assert first.reason == quality.REASONS["jump_mm"]
+    assert (first.frame, first.joint, first.doubt) == (4, "tip", 3.0)
+    assert first.why == "jumps by 15 mm between frames"
     assert (second.frame, second.joint, second.doubt) == (3, "mid", 2.0)
     total, _ = doubts(session)
     assert total[0].max() == 0  # someone labelled it
@@ -87,3 +87,43 @@ def test_nothing_solved_is_said(session):
     session.put_labels([FrameLabels(1, np.ones((3, 2)), np.full(3, 2, np.int8))], "anna")
     with pytest.raises(SolveError, match="out of date"):
         doubtful(session, 1)
+
+
+def test_frames_found_right_are_in_doubt_no_more(session):
+    put(session, cost=[1, 1, 1, 4, 1, 9], slack=at(3, 1, 8.0), jump_mm=at(4, 2, 12.0))
+    assert [one.frame for one in doubtful(session, FRAMES)] == [5, 4, 3, 1, 2]
+    session.checks.put(4, "anna", np.full((3, 3), 2.0))  # 3.5 mm from what is solved
+    session.checks.put(5, "anna", np.zeros((3, 3)))
+    session.checks.put(3, "anna", np.full((3, 3), 3.0))  # 5.2 mm
+    assert [one.frame for one in doubtful(session, FRAMES)] == [3, 1, 2]
+    assert not_believed(session) == [3]
+    total, parts = doubts(session)
+    for values in (total, *parts.values()):
+        assert values[[0, 4, 5]].max() == 0
+    assert total[3, 1] == parts["slack"][3, 1] == 2
+    session.checks.remove(4, "anna")
+    assert [one.frame for one in doubtful(session, FRAMES)] == [4, 3, 1, 2]
+
+
+def test_evidence_is_of_all_frames(session):
+    put(session, cost=[1, 1, 1, 6, 1, 1], unlike=at(0, 0, 0.2))
+    total, parts = evidence_of(session.result("optimize"))
+    np.testing.assert_allclose(total[0], [2, 1 / 3, 1 / 3])  # somebody has labelled it
+    np.testing.assert_allclose(total[3], 2)
+    np.testing.assert_allclose(parts["unlike"][0], [2, 0, 0])
+    assert parts.keys() == {*quality.LIMITS, "cost"}
+
+
+def test_doubtful_joints_of_a_result(session):
+    put(session, cost=[1, 1, 1, 6, 1, 1], unlike=at(0, 0, 0.2), jump_mm=at(4, 2, 15.0), slack=at(2, 1, 4.0))
+    result, names = session.result("optimize"), session.skeleton.joints
+
+    def found(sure, limit, **how):
+        return [(one.frame, one.joint) for one in doubtful_of(result, names, sure, limit, **how)]
+
+    assert found((), 9) == [(4, "tip"), (0, "root"), (3, "root")]  # a doubt of 1 is none
+    assert found((4,), 9) == [(0, "root"), (3, "root")]
+    assert found((0, 4), 1) == [(3, "root")]
+    assert found((), 9, least=2.5) == [(4, "tip")]
+    assert found((), 9, least=0.5) == [(4, "tip"), (0, "root"), (3, "root"), (2, "mid")]
+    assert found(range(FRAMES), 9, least=0.0) == []

@@ -8,7 +8,7 @@ import pytest
 from labelled_sequence import THREE, three_joints, write_sequence, write_unlabelled
 from shipped_session import write_cut
 
-from refiner.annotate.sessions.coco import write_labels
+from refiner.annotate.exchange.coco import write_labels
 from refiner.annotate.sessions.session import Session, StageResult
 from refiner.annotate.simulate import labels_of_truth
 from refiner.cli.main import main
@@ -105,7 +105,7 @@ def test_labels_that_make_no_sense_are_named_and_kept_until_they_are_corrected(c
     )
     assert "the bone from index_dip to index_tip would be at least" in first
     assert "1 joints and 0 whole images are in doubt; `bones` and `solve` do without 1 of these 1" in last
-    assert out.splitlines()[-2] == "labels.json: pixel centres at integers, says info.pixel_centres"
+    assert out.splitlines()[-2] == "labels.json: COCO keypoints, pixel centres at integers, says info.pixel_centres"
     assert annotate("next", "s") == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("label of frame 5 index_tip: visible, but")
@@ -138,7 +138,7 @@ def test_a_file_of_exchanged_coordinates_is_refused_unless_forced(capsys):
     out, err = capsys.readouterr()
     assert "frame 5 (truth.zarr/5): its labels lie nearer to a hand with u and v exchanged" in err
     assert "0 joints and 1 whole images are in doubt" in err
-    assert out.splitlines()[-2] == "labels.json: pixel centres at halves, as images have no `frame`"
+    assert out.splitlines()[-2] == "labels.json: COCO keypoints, pixel centres at halves, as images have no `frame`"
     assert annotate("bones", "s") == 2
     assert "found labels of 1 frames and none that makes sense (frame 5: its labels lie" in capsys.readouterr().err
 
@@ -237,7 +237,7 @@ def test_status_says_what_is_there_and_what_is_stale(capsys):
         (["import", "none", "one.json"], "none is not a session: found nothing"),
         (["import", "a.zarr", "one.json"], "a.zarr is not a session: found a folder without it"),
         (["import", "s", "none.json"], "No file none.json"),
-        (["import", "s", "far.json"], "far.json: annotation 0: Found labels of frame 6, wanted 0 to 5"),
+        (["import", "s", "far.json"], "far.json: image 100: Found labels of frame 6, wanted 0 to 5"),
         (["import", "s", "empty.json"], "empty.json holds no annotations"),
         (["import", "s", "one.json", "--who", ""], "empty --who"),
         (["labels", "s", "out.json"], "s has no labels yet"),

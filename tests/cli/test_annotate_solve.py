@@ -1,7 +1,9 @@
 """From a sequence to a labelled set by the command line, on the frames that ship with the project."""
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +112,56 @@ def test_conflicts_are_told_by_name(copy, capsys):
         labels.uv_px[8] += 12
         session.put_labels([labels], "anna")
     assert annotate("solve", copy, "--stages", "lift", *HOG) == 0
-    assert any(line.startswith("conflict frame 9 joint index_tip what click") for line in lines(capsys))
+    told = [line for line in lines(capsys) if line.startswith("frame 9: the click on index_tip lies ")]
+    (off,) = re.findall(r"lies (\d+\.\d) px from where the other labels, the depth and the bone lengths put it$", *told)
+    assert 3 < float(off) < 25  # it was moved by 12 px each way; 4 deviations are 4 px or 6
+
+
+def test_a_solve_of_what_is_solved_says_so(copy, capsys):
+    assert annotate("solve", copy, *HOG) == 0
+    said = capsys.readouterr()
+    for stage in ("lift", "propagate", "optimize"):
+        assert re.search(rf"^{stage}: .* s.*, nothing had to be solved anew$", said.out, re.MULTILINE), said.out
+    assert "0 of 0" not in said.err
+
+
+def test_next_after_a_change_says_why_no_joints_are_judged(copy, capsys):
+    with Session(copy) as session:
+        session.set_references([3], [1.0])
+        session.put_labels([replace(session.labels(5), frame=6)], "anna")
+    assert annotate("next", copy) == 0
+    *told, last = lines(capsys)
+    assert last == "next frame: 3"
+    assert "no solved joints are judged, as the solve is out of date: made from revision" in "\n".join(told)
+    assert f"`refiner annotate solve {copy}`" in told[-1]
+
+
+def test_frames_that_fit_badly_are_named_in_words(copy, capsys):
+    assert annotate("next", copy) == 0
+    assert "no frame fits the labels and maps badly (at more than 3 times the usual cost)" in lines(capsys)
+    with Session(copy) as session:
+        result = session.result("optimize")
+        result.numbers["cost"][[3, 7]] = np.array([4.0, 9.0]) * np.median(result.numbers["cost"])
+        session.put_result(result)
+    assert annotate("next", copy) == 0
+    assert "frames whose joints fit the labels and maps badly, at more than 3 times the usual cost: 7 3" in lines(
+        capsys
+    )
+
+
+def test_a_pose_that_was_looked_at_and_taken_back_is_exported(copy, capsys):
+    with Session(copy) as session:
+        session.put_labels([replace(session.labels(5), frame=6)], "anna")
+    assert annotate("undo", copy, "--who", "anna") == 0
+    assert annotate("export", copy, "out.zarr") == 0
+    assert lines(capsys)[-1] == f"out.zarr: {FRAMES} labelled frames"
+
+
+def test_the_sessions_own_labels_put_nothing_out_of_date(copy, capsys):
+    assert annotate("pictures", copy, "pics") == 0
+    assert annotate("import", copy, "pics") == 0  # the folder as it was written, with pixel centres at halves
+    assert "COCO keypoints" in capsys.readouterr().out
+    assert annotate("export", copy, "out.zarr") == 0
 
 
 def test_labels_put_in_during_a_solve_are_told_of(copy, capsys, monkeypatch):

@@ -3,16 +3,20 @@
 import http.client
 import json
 import re
+import signal
+import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from fakes import write_balls
+from killing import COMMAND, started
 
 from refiner.cli.main import main
-from refiner.realism import turing_server
 from refiner.realism.turing import AnswersFile
+from refiner.web.server import PageServer
 
 WORDS = ["turing", "real.zarr", "refined.zarr", "--out", "anna", "--count", "2", "--name", "Anna"]
 TOTAL = 4
@@ -28,13 +32,12 @@ class Command:
     """`refiner turing` in a thread, and requests to its page."""
 
     def __init__(self, monkeypatch, words=WORDS):
-        servers, ask = [], turing_server.TuringServer.ask
+        servers, run = [], PageServer.run
 
-        def remember(server):
-            servers.append(server)
-            ask(server)
+        def remember(server, app, ready):
+            run(server, app, lambda: (ready(), servers.append(server)))
 
-        monkeypatch.setattr(turing_server.TuringServer, "ask", remember)
+        monkeypatch.setattr(PageServer, "run", remember)
         self._thread = threading.Thread(target=lambda: setattr(self, "status", main(words)), daemon=True)
         self._thread.start()
         until = time.monotonic() + 20
@@ -46,11 +49,11 @@ class Command:
 
     def request(self, method, path, body=None, **headers):
         """Give the status, the headers and the body of a reply."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
         try:
             connection.request(method, path, body, headers)
             reply = connection.getresponse()
-            return reply.status, dict(reply.getheaders()), reply.read()
+            return reply.status, reply.headers, reply.read()
         finally:
             connection.close()
 
@@ -68,8 +71,7 @@ class Command:
 
     def interrupt(self):
         """End the command as Ctrl-C does, as far as a thread allows."""
-        self.server.failure = KeyboardInterrupt()
-        self.server.shutdown()
+        self.server.stop()
         return self.wait()
 
 
@@ -78,6 +80,8 @@ def test_a_test_from_the_first_map_to_the_table(monkeypatch, capsys):
     status, headers, page = command.request("GET", "/")
     assert (status, headers["Cache-Control"]) == (200, "no-store")
     assert b"Real or refined?" in page
+    assert headers.get_all("Content-Security-Policy")[0].startswith("default-src 'none'; img-src 'self' data:;")
+    assert len(headers.get_all("Content-Security-Policy")) == 1
     for place in range(TOTAL):
         status, headers, picture = command.request("GET", f"/maps/{place}.png")
         assert (status, headers["Content-Type"], headers["Cache-Control"]) == (200, "image/png", "no-store")
@@ -144,19 +148,51 @@ def test_only_the_page_is_answered(monkeypatch, capsys):
     good, json_type = '{"map": 0, "answer": "real"}', {"Content-Type": "application/json"}
     for body in ("", "{", '{"map": 4, "answer": "real"}', '{"map": 0, "answer": "fake"}', good + " " * 9990):
         assert command.request("POST", "/answers", body, **json_type)[0] == 400
-    assert command.request("POST", "/answers", good, **{"Content-Type": "text/plain"})[0] == 400
+    for kind in ("text/plain", "", "application/json+x", "application/x-www-form-urlencoded"):
+        assert command.request("POST", "/answers", good, **{"Content-Type": kind})[0] == 400
+    assert command.request("POST", "/answers", iter([b" " * 6000] * 100), **json_type)[0] == 400  # of unknown length
+    for origin in ("null", "http://evil.example"):
+        assert command.request("POST", "/answers", good, Origin=origin, **json_type)[0] == 403
     for host in ("evil.example", "127.0.0.1.evil.example:80", ""):
         assert command.request("GET", "/state", Host=host)[0] == 403
         assert command.request("POST", "/answers", good, Host=host, **json_type)[0] == 403
-    for path in ("/maps/4.png", "/maps/-1.png", "/maps/real/0.png", "/answers", "/../test.json"):
-        assert command.request("GET", path)[0] == 404
+    for path in ("/maps/4.png", "/maps/-1.png", "/maps/real/0.png", "/answers", "/../test.json", "/state/", "/docs",
+                 "/openapi.json", f"/maps/{'9' * 5000}.png", "/maps/0.pngx"):  # fmt: skip
+        status, _, body = command.request("GET", path)
+        assert (status, json.loads(body)) == (404, {"error": "There is nothing here; the page is at /."})
+    for method in ("HEAD", "PUT", "DELETE", "OPTIONS"):
+        assert command.request(method, "/")[0] == 404
     assert command.request("POST", "/", good, **json_type)[0] == 404
     assert command.request("GET", "/state", Host="localhost:8000")[0] == 200
-    assert command.server.server_address[0] == "127.0.0.1"
-    assert main([*WORDS, "--out", "ben", "--port", str(command.server.server_port)]) == 2
+    assert main([*WORDS, "--out", "ben", "--port", str(command.server.port)]) == 2
     assert "wanted a free one on 127.0.0.1" in capsys.readouterr().err
     assert Path("anna/answers.jsonl").read_bytes() == b""
     assert command.interrupt() == 130
+
+
+def test_answers_of_two_pages_at_once_are_kept_once(monkeypatch):
+    command = Command(monkeypatch)
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: command.answer(0, "real")[0], range(24)))
+    assert sorted(replies) == [200] + [409] * 23
+    assert len(Path("anna/answers.jsonl").read_text().splitlines()) == 1
+    assert command.interrupt() == 130
+
+
+def test_ctrl_c_ends_the_command():
+    with started([*COMMAND, *WORDS], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline().endswith(b"/ shows 4 maps, 0 answered so far\n")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert err == b"refiner turing: interrupted; the same command continues the work.\n"
+
+
+def test_nothing_is_written_where_a_package_is_missing(monkeypatch, capsys):
+    monkeypatch.setattr("refiner.web.server.find_spec", lambda _: None)
+    assert main(WORDS) == 2
+    assert "needs nicegui, fastapi, uvicorn, which is not installed" in capsys.readouterr().err
+    assert not Path("anna").exists()
 
 
 def test_an_answer_that_cannot_be_kept_ends_the_command(monkeypatch, capsys):

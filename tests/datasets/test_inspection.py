@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from fakes import write_balls
 
-from refiner.datasets.inspection import doubtful_labels, inspect_store, sheet_items
+from refiner.datasets.inspection import doubtful_labels, inspect_store, read_items, sheet_items
 from refiner.datasets.store import DepthStore
 from refiner.datasets.store_writer import StoreWriter
 from refiner.hand.skeleton import HAND21
@@ -101,3 +102,12 @@ def test_an_incomplete_store_is_not_whole(tmp_path, still):
 def test_sheet_items_are_spread():
     assert list(sheet_items(100, 3)) == [0, 50, 99]
     assert list(sheet_items(2, 5)) == [0, 1]
+
+
+def test_items_are_read_in_the_order_asked_for(tmp_path):
+    write_balls("long.zarr", count=300)  # two chunks
+    store = DepthStore("long.zarr")
+    depth = store.read("depth")
+    items = [299, 0, 255, 256, 0]
+    assert np.array_equal(read_items(store, "depth", items), depth[items])
+    assert read_items(store, "depth", np.empty(0, int)).shape == (0, *depth.shape[1:])

@@ -12,12 +12,14 @@ from killing import kill_once_written
 from refiner.cli.main import main
 from refiner.datasets.hands import find_hands
 from refiner.datasets.inspection import outside_image, parts_beside
-from refiner.datasets.layouts import LAYOUTS
+from refiner.datasets.layouts import LAYOUTS, GivenCamera
 from refiner.datasets.prepare import write_crops
 from refiner.datasets.store import DepthStore, store_digest
 from refiner.datasets.store_writer import StoreWriter
 from refiner.errors import IncompleteStoreError
 from refiner.geometry.camera import project
+from refiner.sensors.catalogue import CATALOGUE
+from refiner.sensors.measure.names import MEASURES
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
 GIVEN = ["--camera", ",".join(map(str, CAMERA))]
@@ -74,6 +76,36 @@ def test_the_sources_unit_is_kept(tmp_path):
     assert store.depth_unit_mm == 0.125
     assert store.read("depth")[0, 64, 64] == PLACES[0][2] / 0.125
     np.testing.assert_allclose(store.read("centre_mm"), PLACES, atol=25)
+
+
+def test_a_camera_is_known_by_name(tmp_path, capsys):
+    sr305 = CATALOGUE["sr305"]
+    src = tmp_path / "src"
+    src.mkdir()
+    for k, place in enumerate(PLACES):
+        scene = hand_scene(place, camera=sr305.camera, shape=(480, 640))
+        cv2.imwrite(str(src / f"{k}.png"), (scene / 0.125).astype(np.uint16))
+    assert prepare(src, "out.zarr", "--camera", "sr305") == 0
+    store = DepthStore("out.zarr")
+    assert store.depth_unit_mm == 0.125
+    assert store.sensor["name"] == "sr305"
+    assert (store.sensor["camera"], store.sensor["image_px"]) == (list(sr305.camera), [640, 480])
+    assert store.sensor["given"] == {"camera": "sr305", "depth_unit_mm": None}
+    assert store.sensor["frames"] == 5
+    assert set(store.sensor["measured"]) == set(MEASURES)
+    assert store.provenance["configuration"]["camera"] == list(sr305.camera)
+    # Crops of its image are looked at in their middle.
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    cv2.imwrite(str(loose / "0.png"), (hand_scene((0, 0, 600), camera=(476, 476, 159.5, 119.5)) * 8).astype(np.uint16))
+    rows, columns = cv2.imread(str(loose / "0.png"), cv2.IMREAD_UNCHANGED).shape
+    assert prepare(loose, "loose.zarr", "--camera", "sr305") == 0
+    configuration = DepthStore("loose.zarr").provenance["configuration"]
+    assert configuration["camera"] == [476.007, 476.007, (columns - 1) / 2, (rows - 1) / 2]
+    assert prepare(src, "bad.zarr", "--camera", "kinect9") == 2
+    assert "wanted kinect1" in capsys.readouterr().err
+    assert prepare(src, "bad.zarr", "--camera", "sr305", "--camera-image", "640,480") == 2
+    assert "--camera-image" in capsys.readouterr().err
 
 
 def test_an_assumed_camera_is_told(tmp_path, capsys):
@@ -194,7 +226,7 @@ def test_a_complete_output_is_kept_without_overwrite(src, capsys):
 
 
 def test_an_interrupted_run_is_continued(src, monkeypatch):
-    frames = LAYOUTS["folder"](src, CAMERA, None)
+    frames = LAYOUTS["folder"](src, GivenCamera(CAMERA), None)
     hands = find_hands(frames, cube_mm=260)
     settings = {"cube_mm": 260, "size": 32, "side": None, "provenance": {"command": "again"}, "chunk_items": 2}
     write_crops(Path("whole.zarr"), hands, **settings)
@@ -243,8 +275,8 @@ def test_the_command_continues_after_a_kill(tmp_path):
     ("folder", "words", "unit_mm"),
     [
         ("kinect1_asl", [], 1.0),
-        ("kinect2_sequence", ["--camera", "363.9,363.9,255.4,206.3"], 1.0),
-        ("sr305_gestures", ["--camera", "476.007,476.007,313.683,242.755", "--depth-unit-mm", "0.125"], 0.125),
+        ("kinect2_sequence", ["--camera", "kinect2"], 1.0),
+        ("sr305_gestures", ["--camera", "sr305"], 0.125),
     ],
 )
 def test_real_recordings(tmp_path, folder, words, unit_mm):

@@ -102,3 +102,16 @@ def test_damaged_metadata_is_named(tmp_path):
     (tmp_path / "a.zarr/zarr.json").write_text('{"zarr_format": 3, "node_ty')
     with pytest.raises(StoreError, match="not a readable Zarr v3 group"):
         DepthStore(tmp_path / "a.zarr")
+
+
+def test_what_is_known_of_the_camera_is_no_part_of_the_digest(tmp_path):
+    path = tmp_path / "a.zarr"
+    write_all(writer(path))
+    before, sensor = store_digest(path), dict.fromkeys(("name", "image_px", "camera", "measured", "given"))
+    sensor |= {"unit_mm": 1.0, "frames": 3}
+    zarr.open_group(path, mode="r+").attrs["sensor"] = sensor
+    assert store_digest(path) == before
+    assert DepthStore(path).sensor == sensor
+    zarr.open_group(path, mode="r+").attrs["sensor"] = {"name": "kinect1"}
+    with pytest.raises(StoreError, match="found the attribute sensor"):
+        DepthStore(path)

@@ -62,7 +62,7 @@ def test_without_tracked_motion_all_is_drawn(capsys):
         np.testing.assert_array_equal(store.read(array), again.read(array))
 
 
-@pytest.mark.parametrize(("sensor", "unit_mm", "focal_px"), [("none", 0.1, 575.0), ("tof", 1.0, 363.9)])
+@pytest.mark.parametrize(("sensor", "unit_mm", "focal_px"), [("none", 0.1, 575.0), ("kinect2", 1.0, 363.9)])
 def test_other_sensors(sensor, unit_mm, focal_px):
     main(["a.zarr", "--frames", "20", "--seed", "1", "--sensor", sensor, *NO_MOTION])
     store = DepthStore("a.zarr")

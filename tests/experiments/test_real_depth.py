@@ -66,7 +66,8 @@ def quick(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("more", "frames"), [("--maps 60", 60), ("--fit --fit-bank 100 --jitter-deg 4 --rounds 2", 16)]
+    ("more", "frames"),
+    [("--maps 60", 60), pytest.param("--fit --fit-bank 100 --jitter-deg 4 --rounds 2", 16, marks=pytest.mark.slow)],
 )
 def test_the_whole_of_it(monkeypatch, capsys, more, frames):
     quick(monkeypatch)

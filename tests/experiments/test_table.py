@@ -7,8 +7,8 @@ import yaml
 
 from experiments import table as module
 from refiner.render.generate import generate
-from refiner.render.sensor import sensor_named
 from refiner.render.settings import RenderSettings
+from refiner.sensors.catalogue import CATALOGUE, PLAIN
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec")
 
@@ -45,12 +45,12 @@ def test_every_row_is_made_and_an_interrupted_table_goes_on(monkeypatch, capsys)
 
 def test_a_users_own_stores(monkeypatch, capsys):
     tiny()
-    for name, seed, sensor in (("a", 1, None), ("b", 2, "tof"), ("c", 3, "tof")):
-        settings = RenderSettings(size=32, sensor=None if sensor is None else sensor_named(sensor))
+    for name, seed, sensor in (("a", 1, None), ("b", 2, "kinect2"), ("c", 3, "kinect2")):
+        settings = RenderSettings(size=32, sensor=CATALOGUE.get(sensor or "", PLAIN), noise=sensor is not None)
         generate(Path(f"{name}.zarr"), settings, count=16, seed=seed, provenance={})
     stores = ["--stores", "synthetic=a.zarr", "camera=b.zarr", "test=c.zarr"]
     whole = run(monkeypatch, "--seeds", "1", *stores)
-    assert set(whole["rows"]) == {"synthetic", "refined", "camera", "mixed"}
+    assert set(whole["rows"]) == {"synthetic", "control_fixed", "control_measured", "refined", "camera", "mixed"}
     assert not Path("t/synthetic.zarr").exists()
     with pytest.raises(SystemExit):
         run(monkeypatch, *stores[:3])
@@ -62,7 +62,7 @@ def test_a_users_own_stores(monkeypatch, capsys):
 
 def test_larger_sets_are_seen_as_often_and_smaller_ones_more_often():
     table = module.Table(Path("t"), tiny() | {"maps": 100, "pose": {"updates": 50}}, "first")
-    assert [table.updates("pose", maps) for maps in (20, 100, 300)] == ["50", "50", "150"]
+    assert [table.updates("pose", maps) for maps in (20, 100, 300)] == [50, 50, 150]
 
 
 def test_summary_by_hand():
@@ -81,7 +81,7 @@ def test_the_benchmark_keeps_its_sets_apart():
     settings = yaml.safe_load(module.BENCHMARK.read_text())
     seeds = [seed for camera in settings["cameras"].values() for seed in camera["seeds"].values()]
     assert len(seeds) == len(set(seeds)) == 6
-    assert settings["cameras"]["first"]["scene"] != settings["cameras"]["second"]["scene"]
+    assert settings["cameras"]["first"]["sensor"] != settings["cameras"]["second"]["sensor"]
 
 
 @pytest.mark.parametrize("change", [("--camera", "second"), ("--quick",), ("--benchmark", "other.yaml")])
@@ -101,7 +101,7 @@ def test_a_leftover_job_of_other_settings_is_not_taken(monkeypatch, capsys, chan
 def test_refiners_of_two_tables_of_one_name_are_two(monkeypatch):
     tables = [module.Table(Path(f"{folder}/t"), tiny(), camera) for folder, camera in (("a", "first"), ("b", "second"))]
     trained = []
-    monkeypatch.setattr(module, "run", lambda *words: trained.append(words[words.index("--name") + 1]))
+    monkeypatch.setattr(module, "trained_refiner", lambda name, *_: trained.append(name))
     monkeypatch.setattr(module, "made", lambda path, *_: path)
     for table in tables:
         module.refined(table, 0)

@@ -10,7 +10,7 @@ from refiner.fitting.target import target_of
 from refiner.hand.collision import pair_overlaps_mm
 from refiner.hand.limits import HandPrior, sample_hands
 from refiner.hand.model import load_hand
-from refiner.render.window import close_slits
+from refiner.sensors.window import close_slits
 
 CENTRE, CUBE = np.array([0.0, 0.0, 700.0]), 260.0
 CAMERA = np.array([172.3, 172.3, 31.5, 31.5])  # of a crop: 64 px * 700 / 260

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from refiner.cli.main import main
 from refiner.datasets.store import DepthStore
@@ -13,6 +14,7 @@ from refiner.fitting.starts import make_bank
 from refiner.render.generate import generate
 from refiner.render.scene import Places
 from refiner.render.settings import RenderSettings
+from refiner.sensors.catalogue import CATALOGUE
 
 SETTINGS = RenderSettings(size=48, places=Places(690.0, 710.0, 260.0))
 
@@ -85,8 +87,13 @@ def test_the_command_fits_goes_on_and_its_hands_are_rendered(store, tmp_path, fe
     assert np.median(np.abs(a - b)[both]) < 6
     assert again.read("shape").shape == (6, 113)
     stiff = str(tmp_path / "stiff.zarr")
-    assert main(["fit", real, stiff, "--bank", "150", "--hand", "right", "--window-px", "3"]) == 0
+    # Windows of 9 px, 2.25 of which are one of a map of 48 px for 260 mm at 677 mm.
+    more = {"camera": [500.0, 500.0, 319.5, 239.5], "given": {}, "measured": {}, "frames": 0}
+    sensor = CATALOGUE["kinect1"].describe() | more
+    zarr.open_group(real, mode="r+").attrs["sensor"] = sensor
+    assert main(["fit", real, stiff, "--bank", "150", "--hand", "right"]) == 0
     assert DepthStore(stiff).provenance["configuration"]["window_px"] == 3
+    assert DepthStore(stiff).sensor == sensor
     assert DepthStore(stiff).read("shape").shape == (6, 17)
     assert fitted.read("misfit_mm").mean() < DepthStore(stiff).read("misfit_mm").mean()
 
@@ -98,9 +105,7 @@ def test_a_map_without_readings_has_no_hand(store, few_starts):
     assert [hand is None for hand in hands] == [False, False, True, False, False, False]
 
 
-@pytest.mark.parametrize(
-    "words", [["--hand", "both"], ["--bank", "5"], ["--seed", "-1"], ["--skin-mm", "-1"], ["--window-px", "2"]]
-)
+@pytest.mark.parametrize("words", [["--hand", "both"], ["--bank", "5"], ["--seed", "-1"], ["--skin-mm", "-1"]])
 def test_words_that_make_no_sense_are_refused(store, words, capsys):
     assert main(["fit", str(store.path), "out.zarr", *words]) == 2
     assert "wanted" in capsys.readouterr().err

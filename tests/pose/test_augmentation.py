@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from refiner.pose.augmentation import PoseAugmentation
 
@@ -63,15 +65,98 @@ def test_what_leaves_through_the_back_is_gone():
     assert 0 < gone.sum() < 64
 
 
+def test_noise_is_white_and_of_a_strength_of_each_items_own():
+    depth, joints = torch.zeros((400, 1, 32, 32)), torch.zeros((400, 1, 3))
+    worn, worn_joints = PoseAugmentation(**STILL, noise=0.05)(depth, joints, KEY)
+    assert torch.equal(worn_joints, joints)
+    strengths = worn.flatten(1).std(1)
+    # Uniform from 0 to 0.05: mean 0.025, standard deviation 0.0144, each within five standard errors of 400 items.
+    assert strengths.mean().item() == pytest.approx(0.025, abs=0.0036)
+    assert strengths.std().item() == pytest.approx(0.0144, abs=0.0025)
+    assert strengths.max() < 0.055
+    assert worn.mean().item() == pytest.approx(0, abs=0.001)
+    neighbours = (worn[..., 1:] * worn[..., :-1]).mean() / worn.square().mean()
+    assert abs(neighbours) < 0.02
+
+
+def test_noise_makes_no_reading_and_stays_in_the_cube():
+    depth = torch.full((64, 1, 16, 16), 0.95)
+    depth[..., :8], depth[..., 0, :] = -0.95, 1.0
+    worn, _ = PoseAugmentation(**STILL, noise=0.2)(depth, torch.zeros(64, 1, 3), KEY)
+    assert (worn[..., 0, :] == 1).all()
+    assert worn.min() == -1
+    assert worn.max() == 1
+    assert (worn[..., 1:, :8] < 1).all()  # none is lost in front
+    assert 0.05 < (worn[..., 1:, 8:] == 1).float().mean() < 0.5  # those that left through the back
+
+
+def test_readings_are_lost_one_by_one():
+    depth = torch.zeros((400, 1, 32, 32))
+    worn, _ = PoseAugmentation(**STILL, lost=0.2)(depth, torch.zeros(400, 1, 3), KEY)
+    gone = worn == 1
+    shares = gone.flatten(1).float().mean(1)
+    assert shares.mean().item() == pytest.approx(0.1, abs=0.015)  # uniform from 0 to 0.2
+    assert shares.max() < 0.25
+    assert set(worn.unique().tolist()) == {0.0, 1.0}
+    share = shares[:, None, None, None]
+    both = (gone[..., 1:] & gone[..., :-1]).float().mean((1, 2, 3))
+    assert both.mean().item() == pytest.approx((share**2).mean().item(), rel=0.05)  # neighbours are independent
+
+
+def test_squares_are_erased_whole():
+    depth = torch.zeros((300, 1, 64, 64))
+    worn, _ = PoseAugmentation(**STILL, squares=1)(depth, torch.zeros(300, 1, 3), KEY)
+    found = set()
+    for map_ in worn[:, 0] == 1:
+        if not map_.any():
+            found.add(0)
+            continue
+        v, u = torch.nonzero(map_, as_tuple=True)
+        height, width = v.max() - v.min() + 1, u.max() - u.min() + 1
+        assert map_.sum() == height * width  # whole
+        if v.max() < 63 and u.max() < 63:
+            assert height == width
+            found.add(int(height))
+    assert found == set(range(9))  # none, and sides of 1 px to an eighth of 64
+
+
+@given(
+    noise=st.floats(0, 0.5), lost=st.floats(0, 0.9), squares=st.integers(0, 4), key=st.integers(0, 10**6)
+)  # fmt: skip
+def test_wear_takes_and_shifts_and_never_adds(noise, lost, squares, key):
+    depth, joints = blob(count=3, size=32)
+    worn, worn_joints = PoseAugmentation(**STILL, noise=noise, lost=lost, squares=squares)(depth, joints, (key,))
+    assert torch.equal(worn_joints, joints)
+    assert (worn[depth == 1] == 1).all()
+    assert ((worn >= -1) & (worn <= 1)).all()
+    if noise == 0:
+        assert ((worn == depth) | (worn == 1)).all()
+
+
+def test_wear_changes_no_move():
+    """The frozen benchmark trains without it: its random numbers must not be shifted by its being there."""
+    depth, joints = blob()
+    plain, plain_joints = PoseAugmentation()(depth, joints, KEY)
+    worn, worn_joints = PoseAugmentation(lost=0.3)(depth, joints, KEY)
+    assert torch.equal(plain_joints, worn_joints)
+    kept = worn < 1
+    assert torch.equal(worn[kept], plain[kept])
+    assert 0 < kept.sum() < (plain < 1).sum()
+
+
 def test_the_key_alone_decides():
     depth, joints = blob()
-    a, b, c = (PoseAugmentation()(depth, joints, key) for key in (KEY, KEY, (5, 7)))
+    augmentation = PoseAugmentation(noise=0.1, lost=0.1, squares=2)
+    a, b, c = (augmentation(depth, joints, key) for key in (KEY, KEY, (5, 7)))
     assert torch.equal(a[0], b[0])
     assert torch.equal(a[1], b[1])
     assert not torch.equal(a[1], c[1])
 
 
-@pytest.mark.parametrize("ranges", [{"scale": -0.1}, {"shift": 1.0}, {"rotation_deg": 200.0}])
+@pytest.mark.parametrize(
+    "ranges",
+    [{"scale": -0.1}, {"shift": 1.0}, {"rotation_deg": 200.0}, {"noise": 1.0}, {"lost": -0.1}, {"squares": -1}],
+)
 def test_impossible_ranges_are_refused(ranges):
     with pytest.raises(ValueError, match="wanted 0 <= rotation_deg"):
         PoseAugmentation(**ranges)

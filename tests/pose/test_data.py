@@ -7,12 +7,12 @@ import torch
 from refiner.errors import StoreError
 from refiner.pose.data import LabelledDepth
 from refiner.render.generate import generate
-from refiner.render.sensor import sensor_named
 from refiner.render.settings import RenderSettings
+from refiner.sensors.catalogue import CATALOGUE, PLAIN
 
 
 def render(name, count, seed, *, size=32, sensor=None):
-    settings = RenderSettings(size=size, sensor=None if sensor is None else sensor_named(sensor))
+    settings = RenderSettings(size=size, sensor=CATALOGUE.get(sensor or "", PLAIN), noise=sensor is not None)
     generate(Path(name), settings, count=count, seed=seed, provenance={})
     return Path(name)
 
@@ -24,7 +24,7 @@ def ready(store, **options):
 
 
 def test_the_last_items_of_every_store_are_held_out():
-    data = ready([render("a.zarr", 10, 1), render("b.zarr", 20, 2, sensor="tof")], held_out=0.2)
+    data = ready([render("a.zarr", 10, 1), render("b.zarr", 20, 2, sensor="kinect2")], held_out=0.2)
     train, held = data.split()
     assert held.tolist() == [8, 9, 26, 27, 28, 29]
     assert sorted([*train, *held]) == list(range(30))

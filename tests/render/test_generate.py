@@ -15,11 +15,10 @@ from refiner.geometry.depth import to_mm
 from refiner.hand.limits import HandPrior
 from refiner.hand.model import load_hand, pose_joints
 from refiner.hand.skeleton import HAND21
-from refiner.render.cameras import CAMERAS
 from refiner.render.generate import generate, render_hands
 from refiner.render.scene import Places
-from refiner.render.sensor import SENSORS
 from refiner.render.settings import RenderSettings
+from refiner.sensors.catalogue import CATALOGUE, PLAIN
 
 SMALL = RenderSettings(size=32)
 
@@ -96,9 +95,11 @@ def test_items_do_not_depend_on_their_company():
             np.testing.assert_array_equal(values, np.asarray(together[name])[items])
 
 
-@pytest.mark.parametrize("sensor", ["structured-light", "tof"])
+@pytest.mark.parametrize("sensor", ["kinect1", "kinect2"])
 def test_a_sensor_changes_the_map_and_nothing_else(sensor, rows):
-    noisy = render_hands(replace(SMALL, size=64, sensor=SENSORS[sensor]), seed=1, items=np.arange(12))
+    on_the_same_pixels = replace(CATALOGUE[sensor], camera=PLAIN.camera, image_px=PLAIN.image_px)
+    settings = replace(SMALL, size=64, sensor=on_the_same_pixels, noise=True)
+    noisy = render_hands(settings, seed=1, items=np.arange(12))
     for name in ("centre_mm", "camera", "joints_mm", "visible", "pose", "shape"):
         np.testing.assert_array_equal(noisy[name], rows[name][:12])
     clean, seen = to_mm(rows["depth"][:12], 0.1), to_mm(noisy["depth"], 1.0)
@@ -221,6 +222,6 @@ def test_hands_that_no_view_can_show_are_an_error():
 
 
 def test_sensor_stores_are_in_millimetres(tmp_path):
-    settings = replace(SMALL, sensor=SENSORS["tof"], camera=CAMERAS["kinect2"])
+    settings = replace(SMALL, sensor=CATALOGUE["kinect2"], noise=True)
     generate(tmp_path / "a.zarr", settings, count=2, seed=0, provenance={})
     assert zarr.open_group(tmp_path / "a.zarr", mode="r").attrs["depth_unit_mm"] == 1.0

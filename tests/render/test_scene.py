@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refiner.render.cameras import CAMERAS
 from refiner.render.scene import Places, Viewpoints, draw_place, draw_rotation, view_rotation
+from refiner.sensors.catalogue import PLAIN
 
 angles = st.floats(-np.pi, np.pi)
 
@@ -59,11 +59,11 @@ def test_only_the_palm_when_asked():
 
 @given(st.integers(0, 2**32 - 1))
 def test_the_whole_cube_is_in_the_image(seed):
-    camera, places = CAMERAS["kinect1"], Places(450, 900, 260)
+    camera, places = PLAIN, Places(450, 900, 260)
     centre, cube_mm = draw_place(np.random.default_rng(seed), places, camera)
     assert 450 <= centre[2] <= 900
     assert cube_mm == 260
-    fx, fy, cx, cy = camera.intrinsics
+    fx, fy, cx, cy = camera.camera
     u, v, half = fx * centre[0] / centre[2] + cx, fy * centre[1] / centre[2] + cy, fx * 130 / centre[2]
     assert half - 1e-6 <= u <= 639 - half + 1e-6
     assert half - 1e-6 <= v <= 479 - half + 1e-6 or centre[2] < 130 * fy * 2 / 479
@@ -73,7 +73,7 @@ def test_places_of_a_real_set_are_copied_with_a_little_spread():
     rng = np.random.default_rng(0)
     real = rng.normal([50, -20, 700], [30, 40, 60], (500, 3))
     places = Places(0, 0, 0, real, np.linspace(200, 300, 500))
-    drawn = [draw_place(rng, places, CAMERAS["kinect1"]) for _ in range(3000)]
+    drawn = [draw_place(rng, places, PLAIN) for _ in range(3000)]
     centres, cubes = np.array([centre for centre, _ in drawn]), np.array([cube for _, cube in drawn])
     np.testing.assert_allclose(centres.mean(axis=0), real.mean(axis=0), atol=5)
     np.testing.assert_allclose(centres.std(axis=0), real.std(axis=0), rtol=0.15)
@@ -84,7 +84,7 @@ def test_places_of_a_real_set_are_copied_with_a_little_spread():
 
 def test_a_set_of_one_place_has_no_spread():
     places = Places(0, 0, 260, np.array([[1.0, 2.0, 700.0]]))
-    centre, cube_mm = draw_place(np.random.default_rng(0), places, CAMERAS["kinect1"])
+    centre, cube_mm = draw_place(np.random.default_rng(0), places, PLAIN)
     np.testing.assert_array_equal(centre, [1, 2, 700])
     assert cube_mm == 260
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from refiner.annotate.references.likeness import UPDATES
 from refiner.annotate.references.maps import Maps
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.blocks import NO_READING
 
-NUMBERS, UPDATES = 48, 1200
+NUMBERS = 48
 _SIDE_PX, _BATCH, _TOGETHER, _RATE = 64, 32, 256, 3e-3
 
 

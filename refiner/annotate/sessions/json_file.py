@@ -19,7 +19,7 @@ def read_json(path: str | Path) -> Any:
         raise DatasetNotFoundError(f"No file {path}: found {found}, wanted JSON. Check the path.")
     try:
         return json.loads(Path(path).read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the second where brackets lie in brackets by the thousand
         raise LabelError(f"{path} is not JSON: {error}. Write it again.") from error
 
 
@@ -28,23 +28,40 @@ def is_number(value: Any) -> bool:
     return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1e300)
 
 
+_WORDS = {list: "a list", int: "a whole number", str: "text", dict: "an object"}
+
+
 def field(record: Any, key: str, kind: type, where: str) -> Any:
-    """Take a list or a whole number out of an object.
+    """Take a value of a known kind out of an object.
 
     Args:
         record: The object.
         key: Name of the value.
-        kind: list or int.
+        kind: list, int, str or dict.
         where: For the message: which file, and where in it.
 
     Raises:
         LabelError: It is something else, or absent.
     """
-    if not isinstance(record, dict):
-        raise LabelError(f"{where}: found {type(record).__name__}, wanted an object of COCO keypoints.")
-    found = record.get(key)
+    found = _value(record, key, where)
     if not isinstance(found, kind) or isinstance(found, bool):
-        raise LabelError(
-            f"{where}: found {key} = {found!r:.40}, wanted {'a list' if kind is list else 'a whole number'}."
-        )
+        raise LabelError(f"{where}: found {key} = {found!r:.40}, wanted {_WORDS[kind]}.")
     return found
+
+
+def number(record: Any, key: str, where: str) -> float:
+    """Take a number out of an object.
+
+    Raises:
+        LabelError: It is something else, or absent.
+    """
+    found = _value(record, key, where)
+    if not is_number(found):
+        raise LabelError(f"{where}: found {key} = {found!r:.40}, wanted a number.")
+    return float(found)
+
+
+def _value(record: Any, key: str, where: str) -> Any:
+    if not isinstance(record, dict):
+        raise LabelError(f"{where}: found {type(record).__name__}, wanted an object.")
+    return record.get(key)

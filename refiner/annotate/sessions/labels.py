@@ -1,6 +1,6 @@
 """What a person says of a frame: where each joint is, whether it is seen, which of two is nearer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from refiner.errors import LabelError
 from refiner.hand.skeleton import Skeleton
+
+Pair = tuple[int, int]
+"""Joints (a, b), a nearer to the camera than b."""
 
 ABSENT, OCCLUDED, VISIBLE = 0, 1, 2
 
@@ -31,11 +34,11 @@ class FrameLabels:
     frame: int
     uv_px: NDArray[np.float64]
     flag: NDArray[np.int8]
-    nearer: tuple[tuple[int, int], ...] = ()
+    nearer: tuple[Pair, ...] = ()
 
 
 def inside(uv_px: NDArray[np.floating], size: int) -> NDArray[np.bool_]:
-    """Say which pixels (J, 2) lie in a crop."""
+    """Return which pixels (J, 2) lie in a crop."""
     return np.all((uv_px >= -0.5) & (uv_px <= size - 0.5), axis=1)  # NaN is nowhere
 
 
@@ -75,6 +78,26 @@ def check_labels(labels: FrameLabels, skeleton: Skeleton, size: int, frames: int
     _check_order(labels.nearer, flag, joints, where)
 
 
+def without_absent(labels: FrameLabels) -> FrameLabels:
+    """Return labels without the orders of absent joints: these say nothing."""
+    lost = set(np.flatnonzero(np.asarray(labels.flag) == ABSENT).tolist())
+    return replace(labels, nearer=tuple(pair for pair in labels.nearer if not lost & set(pair)))
+
+
+def makes_circle(nearer: Iterable[Pair], pair: Pair) -> bool:
+    """Return whether pairs, one after another, say the opposite of another one."""
+    behind: dict[int, list[int]] = {}
+    for near, far in nearer:
+        behind.setdefault(near, []).append(far)
+    reached, ahead = set[int](), [pair[1]]
+    while ahead:
+        joint = ahead.pop()
+        if joint not in reached:
+            reached.add(joint)
+            ahead += behind.get(joint, [])
+    return pair[0] in reached
+
+
 def merged(several: Sequence[FrameLabels], skeleton: Skeleton) -> FrameLabels:
     """Take several labels of one frame together: each joint is where the ones that have it say.
 
@@ -87,7 +110,8 @@ def merged(several: Sequence[FrameLabels], skeleton: Skeleton) -> FrameLabels:
     uv_px, flag, nearer = first.uv_px.copy(), first.flag.copy(), dict.fromkeys(first.nearer)
     for one in several[1:]:
         both = (flag != ABSENT) & (one.flag != ABSENT)
-        other = both & ((flag != one.flag) | ~(np.abs(uv_px - one.uv_px).max(axis=1) <= SAME_PX))
+        with np.errstate(invalid="ignore"):  # a file may hold infinity twice, whose difference is no number
+            other = both & ((flag != one.flag) | ~(np.abs(uv_px - one.uv_px).max(axis=1) <= SAME_PX))
         if other.any():
             joint = int(np.argmax(other))
             places = " and ".join(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refiner.annotate.sessions.origin import Origin
 from refiner.annotate.sessions.session_file import SessionFile
 from refiner.errors import SessionBusyError
 
@@ -28,7 +29,8 @@ class StageResult:
         stage: lift, propagate or optimize.
         joints_mm: (N, J, 3) float32, NaN where not solved.
         numbers: Further values of each frame (N, ...): cost, appearance, slack_mm, ...
-        info: Plain JSON: seconds, options, and as `revision` that of the session it was made from.
+        info: Plain JSON: seconds, options, and what it was made from, as `revision` and `fingerprint` (see `Origin`).
+            Results of older versions have no fingerprint: every change of the session puts them out of date.
     """
 
     stage: str
@@ -44,13 +46,17 @@ class Results:
         self._file, self._frames, self._joints = file, frames, joints
 
     def get(self, stage: str) -> StageResult | None:
-        """Give what a stage found, nothing where it was not solved."""
+        """Return what a stage found, nothing where it was not solved."""
         rows = self._file.rows("SELECT info, arrays FROM results WHERE stage = ?", stage)
         if not rows:
             return None
         with np.load(io.BytesIO(rows[0][1]), allow_pickle=False) as arrays:
             numbers = {name.removeprefix("numbers/"): arrays[name] for name in arrays.files if name != "joints_mm"}
             return StageResult(stage, arrays["joints_mm"], numbers, json.loads(rows[0][0]))
+
+    def steps(self) -> dict[str, int]:
+        """Return a number for each solved stage that grows whenever one is solved."""
+        return dict(self._file.rows("SELECT stage, step FROM results"))
 
     def put(self, result: StageResult) -> None:
         """Keep what a stage found, instead of what it had found before."""
@@ -73,15 +79,16 @@ class Results:
                 (result.stage, json.dumps(result.info), buffer.getvalue()),
             )
 
-    def stale(self, stage: str, revision: int) -> str | None:
-        """Say why a stage's result is older than what it was made from, nothing where it is not, or there is none."""
+    def stale(self, stage: str, origin: Origin) -> str | None:
+        """Return why a stage's result is of another origin than wanted, nothing where it is not, or there is none."""
         rows = self._file.rows("SELECT stage, step, info FROM results")
         solved = {name: (step, json.loads(info)) for name, step, info in rows}
         if stage not in solved:
             return None
         step, info = solved[stage]
-        if info.get("revision") != revision:
-            return f"made from revision {info.get('revision')}, and the labels and bones are at {revision}"
+        # The result of an undo and a redo, or of an import of the same labels, is another revision of the same content.
+        if info.get("revision") != origin.revision and info.get("fingerprint") != origin.fingerprint:
+            return f"made from revision {info.get('revision')}, and the labels and bones are at {origin.revision}"
         later = [name for name in STAGES[: STAGES.index(stage)] if name in solved and solved[name][0] > step]
         return f"made before {' and '.join(later)}" if later else None
 

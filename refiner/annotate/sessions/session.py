@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refiner.annotate.sessions.bones import check_bones
-from refiner.annotate.sessions.history import Edit, History, bump
+from refiner.annotate.sessions.checks import Checks
+from refiner.annotate.sessions.history import Edit, History
 from refiner.annotate.sessions.json_file import read_json
 from refiner.annotate.sessions.labels import FrameLabels, check_labels
 from refiner.annotate.sessions.order import skeleton_of, starts_of
+from refiner.annotate.sessions.origin import Origin, Origins
 from refiner.annotate.sessions.results import Results, StageResult, only_one
-from refiner.annotate.sessions.session_file import SessionFile
+from refiner.annotate.sessions.session_file import CHECKS, SessionFile, bump
 from refiner.datasets.store import DepthStore
 from refiner.errors import LabelError, OutputExistsError, SessionError
 from refiner.files import partial_folder, write_json
@@ -37,8 +39,10 @@ class Session:
         path: The folder.
         store: The depth maps.
         skeleton: Names and tree of the joints.
+        digest: Of the store's content.
         frames: Number of maps.
         edits: The labels and their history.
+        checks: Solved frames that a person found right.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -49,7 +53,7 @@ class Session:
         """
         self.path = Path(path)
         self._file = SessionFile(self.path)
-        self.edits = History(self._file)
+        self.edits, self.checks = History(self._file), Checks(self._file)
         place, digest = Path(self._file.meta("store")), self._file.meta("digest")
         if not place.exists():
             raise SessionError(
@@ -62,9 +66,9 @@ class Session:
                 f"{self.path}: found {place} with the digest {found}, wanted {digest}: the store has changed since the "
                 "session was made. Restore it, or make a session of the new one."
             )
-        self.skeleton = skeleton_of(self.store)
+        self.digest, self.skeleton = str(digest), skeleton_of(self.store)
         self.frames = len(self.store)
-        self._results = Results(self._file, self.frames, len(self.skeleton))
+        self._results, self._origins = Results(self._file, self.frames, len(self.skeleton)), Origins(self._file)
 
     @classmethod
     def create(
@@ -94,9 +98,9 @@ class Session:
         elif from_labels:
             bones_mm = bones_of_store(store)
         bones = None if bones_mm is None else json.dumps(np.asarray(bones_mm).tolist())
-        meta = {"store": str(store.path.absolute()), "digest": store.digest(), "bones_mm": bones, "revision": "0"}
+        meta = {"store": str(store.path.absolute()), "digest": store.digest(), "bones_mm": bones}
         with partial_folder(path) as folder:
-            SessionFile.create(folder, meta)
+            SessionFile.create(folder, {**meta, "revision": "0", CHECKS: "0"})
             if from_labels:
                 with cls(folder) as session:
                     session.put_labels(labels_of_store(store), "store", f"joints of {store.path}")
@@ -104,7 +108,7 @@ class Session:
         return cls(path)
 
     def __enter__(self) -> Self:
-        """Give the session itself."""
+        """Return the session itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -122,17 +126,17 @@ class Session:
 
     @cached_property
     def cameras(self) -> NDArray[np.float64]:
-        """Give fx fy cx cy of each map, (N, 4) px."""
+        """Return fx fy cx cy of each map, (N, 4) px."""
         return self.store.read("camera").astype(np.float64)
 
     @cached_property
     def starts(self) -> NDArray[np.bool_]:
-        """Say where a new sequence begins, (N,)."""
+        """Return where a new sequence begins, (N,)."""
         return starts_of(self.store)
 
     @property
     def bones_mm(self) -> NDArray[np.float64] | None:
-        """Give the length from each joint to its parent, (J,) with NaN at the root, or nothing where not known."""
+        """Return the length from each joint to its parent, (J,) with NaN at the root, or nothing where not known."""
         text = self._file.meta("bones_mm")
         return None if text is None else np.array(json.loads(text), dtype=np.float64)
 
@@ -149,20 +153,25 @@ class Session:
 
     @property
     def revision(self) -> int:
-        """Give a number that grows with every edit, undo and redo, and with every change of the bones."""
+        """Return a number that grows with every edit, undo and redo, and with every change of the bones."""
         return self.edits.revision
 
+    @property
+    def origin(self) -> Origin:
+        """Return what a result would be made from now: the labels and bones, in a form that can be compared."""
+        return self._origins.now()
+
     def labels(self, frame: int) -> FrameLabels | None:
-        """Give the labels of a frame."""
+        """Return the labels of a frame."""
         self._require_frames([frame])
         return self.edits.labels(frame)
 
     def labelled_frames(self) -> list[int]:
-        """Give the frames that have labels, in order."""
+        """Return the frames that have labels, in order."""
         return self.edits.labelled_frames()
 
     def all_labels(self) -> list[FrameLabels]:
-        """Give the labels of all frames that have some, in order."""
+        """Return the labels of all frames that have some, in order."""
         return self.edits.all_labels()
 
     def put_labels(self, labels: Iterable[FrameLabels], who: str, note: str = "") -> None:
@@ -185,20 +194,20 @@ class Session:
             self.edits.put([(frame, None)], who, "deleted")
 
     def undo(self, who: str) -> int | None:
-        """Take back the newest edit of `who`; give the first frame that changed, nothing where there is none."""
+        """Take back the newest edit of `who`; return the first frame that changed, nothing where there is none."""
         return next(iter(self.edits.undo(who)), None)
 
     def redo(self, who: str) -> int | None:
-        """Make the edit again that `who` took back last; give the first frame that changed, nothing without one."""
+        """Make the edit again that `who` took back last; return the first frame that changed, nothing without one."""
         return next(iter(self.edits.redo(who)), None)
 
     def history(self, frame: int) -> list[Edit]:
-        """Give all that was done to a frame, the oldest first."""
+        """Return all that was done to a frame, the oldest first."""
         self._require_frames([frame])
         return self.edits.of_frame(frame)
 
     def chosen(self) -> list[int]:
-        """Give the frames that were chosen as worth a person's time, in their order of worth.
+        """Return the frames that were chosen as worth a person's time, in their order of worth.
 
         Raises:
             SessionError: Their file is not one, or names frames that do not exist.
@@ -214,7 +223,7 @@ class Session:
         return frames
 
     def references(self) -> list[int]:
-        """Give the frames that are labelled or chosen to be, in order."""
+        """Return the frames that are labelled or chosen to be, in order."""
         return sorted({*self.labelled_frames(), *self.chosen()})
 
     def set_references(self, frames: Sequence[int], coverage: Sequence[float]) -> None:
@@ -224,21 +233,28 @@ class Session:
         write_json(self.path / REFERENCES, content)
 
     def result(self, stage: str) -> StageResult | None:
-        """Give what a stage found, nothing where it was not solved."""
+        """Return what a stage found, nothing where it was not solved."""
         return self._results.get(stage)
+
+    def solved_steps(self) -> dict[str, int]:
+        """Return a number for each solved stage that grows whenever one is solved."""
+        return self._results.steps()
 
     def put_result(self, result: StageResult) -> None:
         """Keep what a stage found, instead of what it had found before."""
         self._results.put(result)
 
-    def stale(self, stage: str, revision: int | None = None) -> str | None:
-        """Say why a stage's result is older than what it was made from, nothing where it is not, or there is none.
+    def stale(self, stage: str, origin: Origin | None = None) -> str | None:
+        """Return why a stage's result is out of date, nothing where it is not, or there is none.
+
+        It is where labels or bones differ from those that it was made from, or a stage before it was solved since.
+        Checks do not count, nor does what was undone and made again.
 
         Args:
             stage: The stage.
-            revision: Of the labels and bones that it is wanted of; without it, that of the session now.
+            origin: The labels and bones that it is wanted of; without it, those of the session now.
         """
-        return self._results.stale(stage, self.revision if revision is None else revision)
+        return self._results.stale(stage, self.origin if origin is None else origin)
 
     def reading(self) -> AbstractContextManager[None]:
         """Read one state of the session: edits of others, made between two readings inside, are not seen in either.

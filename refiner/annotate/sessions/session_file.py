@@ -18,11 +18,18 @@ from refiner.errors import SessionError
 
 NAME = "session.sqlite"
 APPLICATION = 0x44524553  # "DRES", so that another program's SQLite file is not taken for a session
-VERSION = 1
+VERSION = 2
 BUSY_S = 10.0
 
+CHECKS = "checks"
+"""Key in `meta` of the number of changes of `checked`."""
+
+_CHECKED = (
+    "(frame INTEGER PRIMARY KEY, who TEXT NOT NULL, at TEXT NOT NULL, joints_mm BLOB NOT NULL, step INTEGER NOT NULL)"
+)
+
 # What a frame shows is a version that an edit made: `shown` points to it, and undo points it back to the one `before`.
-TABLES = """
+TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE edits (edit INTEGER PRIMARY KEY AUTOINCREMENT, who TEXT NOT NULL, note TEXT NOT NULL);
 CREATE TABLE versions (
@@ -38,8 +45,12 @@ CREATE INDEX log_of_frame ON log (frame);
 CREATE TABLE undone (
     step INTEGER PRIMARY KEY AUTOINCREMENT, who TEXT NOT NULL, edit INTEGER NOT NULL, frames TEXT NOT NULL
 );
+CREATE TABLE checked {_CHECKED};
 CREATE TABLE results (stage TEXT PRIMARY KEY, step INTEGER NOT NULL, info TEXT NOT NULL, arrays BLOB NOT NULL);
 """
+
+# What a file of an older version lacks, by the version that brought it.
+_NEWER = {2: (f"CREATE TABLE checked {_CHECKED}", f"INSERT INTO meta VALUES ('{CHECKS}', '0')")}
 
 _REFUSALS = {
     sqlite3.SQLITE_BUSY: "another process has been writing for 10 s. Wait for it, then run the command again.",
@@ -88,6 +99,8 @@ class SessionFile:
             )
         self.rows("PRAGMA synchronous = FULL")
         self._settle_journal()
+        if version < VERSION:
+            self._bring_up()
 
     @classmethod
     def create(cls, folder: Path, meta: Mapping[str, str | None]) -> None:
@@ -120,8 +133,14 @@ class SessionFile:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Ask several questions of one state of the database, whatever others write meanwhile. Nothing is changed."""
+        """Read several times from one state of the database, even if others write meanwhile. Nothing is changed.
+
+        Inside another one, or inside a transaction, it is the state of that one.
+        """
         with self._lock, self._explained():
+            if self._connection.in_transaction:  # of this thread: others wait for the lock
+                yield
+                return
             self._connection.execute("BEGIN")
             try:
                 yield
@@ -129,13 +148,22 @@ class SessionFile:
                 self._connection.execute("ROLLBACK")
 
     def rows(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Ask the database, and give all rows of its answer."""
+        """Run a query and return all rows."""
         with self._lock, self._explained():
             return self._connection.execute(question, values).fetchall()
 
     def meta(self, key: str) -> Any:
-        """Give one of the session's own values."""
+        """Return one of the session's own values."""
         return self.rows("SELECT value FROM meta WHERE key = ?", key)[0][0]
+
+    def _bring_up(self) -> None:
+        with self.transaction() as database:
+            # Asked again: another process may have done it meanwhile, even one of a newer version.
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            for number in range(version + 1, VERSION + 1):
+                for change in _NEWER[number]:
+                    database.execute(change)
+                database.execute(f"PRAGMA user_version = {number}")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -154,6 +182,11 @@ class SessionFile:
                 "other.",
                 file=sys.stderr,
             )
+
+
+def bump(database: sqlite3.Connection, key: str = "revision") -> None:
+    """Raise one of the session's own numbers by 1."""
+    database.execute("UPDATE meta SET value = CAST(value + 1 AS TEXT) WHERE key = ?", (key,))
 
 
 def _journal(path: Path) -> str:

@@ -13,6 +13,7 @@ from refiner.annotate.references.distances import CosineDistances
 from refiner.annotate.references.likeness import Descriptor, distances_of
 from refiner.annotate.references.nearest import nearest_references
 from refiner.annotate.sessions.labels import FrameLabels
+from refiner.annotate.sessions.origin import Origin
 from refiner.annotate.sessions.results import StageResult
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.sessions.truth import surface_offset_mm
@@ -59,7 +60,7 @@ class Case:
 
     Attributes:
         session: The session. Its labels and bone lengths may change meanwhile; those below do not.
-        revision: Of the session, when its labels and bone lengths were read.
+        origin: The labels and bone lengths of the session when they were read, to be compared with others.
         sequence: Its frames.
         tree: Its skeleton with bone lengths.
         labels: Of each labelled frame, without what is not believed.
@@ -70,7 +71,7 @@ class Case:
     """
 
     session: Session
-    revision: int
+    origin: Origin
     sequence: DepthSequence
     tree: Tree
     labels: dict[int, FrameLabels]
@@ -87,7 +88,7 @@ class Case:
             SolveError: It has no labels that are believed, or no bone lengths.
         """
         with session.reading():
-            revision, bones_mm, found = session.revision, session.bones_mm, session.all_labels()
+            origin, bones_mm, found = session.origin, session.bones_mm, session.all_labels()
         usable, doubts = usable_labels(session, found)
         labels = {one.frame: one for one in usable if (one.flag > 0).any()}
         if not labels:
@@ -102,7 +103,7 @@ class Case:
             )
         sequence = DepthSequence.of_store(session.store, session.starts)
         tree, offset_mm = tree_of(session.skeleton, bones_mm), surface_offset_mm(session.skeleton)
-        return cls(session, revision, sequence, tree, labels, doubts, offset_mm, options, on_progress)
+        return cls(session, origin, sequence, tree, labels, doubts, offset_mm, options, on_progress)
 
     @property
     def labelled(self) -> NDArray[np.int64]:
@@ -123,7 +124,12 @@ class Case:
     @cached_property
     def likeness(self) -> tuple[CosineDistances, NDArray[np.int64]]:
         """Give how unlike frames are, and the labelled frame most like each (N,)."""
-        distances = distances_of(self.session, self.options.descriptor, self.options.seed)
+
+        def on_update(done: int, of: int) -> None:
+            if done % max(1, of // 100) == 0 or done == of:
+                self.on_progress("likeness", done, of)
+
+        distances = distances_of(self.session, self.options.descriptor, self.options.seed, on_update)
         return distances, nearest_references(distances, self.labelled.tolist())
 
     def before(self, stage: str, before: str) -> StageResult:
@@ -132,7 +138,7 @@ class Case:
         Raises:
             SolveError: It is not solved, or not of the labels and bone lengths that are being solved.
         """
-        result, stale = self.session.result(before), self.session.stale(before, self.revision)
+        result, stale = self.session.result(before), self.session.stale(before, self.origin)
         if result is None or stale:
             found = f"is out of date: {stale}" if stale else "is not solved"
             raise SolveError(

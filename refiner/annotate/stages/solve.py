@@ -54,7 +54,8 @@ def solve(
         session: With labels and bone lengths.
         stages: Which, in their order.
         options: How.
-        on_progress: Is given the stage, how much of it is done, and of how much. Where it raises, the solve ends there.
+        on_progress: Is given the stage ("likeness" while it is learnt which frames are alike), how much of it is
+            done, and of how much. Where it raises, the solve ends there.
 
     Raises:
         SolveError: There are no labels, no bone lengths, or the stage before is missing or out of date.
@@ -69,7 +70,7 @@ def solve(
             began = time.perf_counter()
             result = {"lift": _lift, "propagate": _propagate, "optimize": _optimize}[stage](case)
             seconds = time.perf_counter() - began
-            result.info.update(revision=case.revision, seconds=seconds, options=asdict(options))
+            result.info.update(case.origin._asdict(), seconds=seconds, options=asdict(options))
             session.put_result(result)
 
 

@@ -15,15 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from refiner.errors import DepthFormatError
+from refiner.sensors.catalogue import AZURE_KINECT_MODES
 
 Camera = tuple[float, float, float, float]
 """fx fy cx cy in pixels."""
-
-AZURE_KINECT_MODES = {
-    (640, 576): (1024, 192, 180), (320, 288): (512, 96, 90), (512, 512): (512, 0, 0), (1024, 1024): (1024, 0, 0),
-}  # fmt: skip
-"""Size of the maps of each depth mode -> side of the whole sensor in the mode's pixels, and where in it the maps begin
-(Azure Kinect Sensor SDK, `transformation_get_mode_specific_depth_camera_calibration`)."""
 
 _PLAIN = ("fx", "fy", "cx", "cy")
 _MORE = {"depth_unit_mm", "depth_scale", "width", "height", "model", "coeffs"}
@@ -40,12 +35,15 @@ class GivenCamera(NamedTuple):
         image_px: Columns and rows of the image that the numbers are for, where that is known.
         by_size: The camera for maps of these columns and rows, where it is known for several; takes precedence.
         distorted: Whether it came with coefficients of lens distortion, which nothing here undoes.
+        loose_crops: Whether maps of sizes that are not in `by_size` are crops of its image at its own pixels: nobody
+            knows from where, and it is taken to look at the middle of each.
     """
 
     camera: Camera
     image_px: tuple[int, int] | None = None
     by_size: dict[tuple[int, int], Camera] | None = None
     distorted: bool = False
+    loose_crops: bool = False
 
     @property
     def fits_one_size(self) -> bool:
@@ -60,6 +58,8 @@ class GivenCamera(NamedTuple):
         """
         if self.by_size is not None and (columns, rows) in self.by_size:
             return self.by_size[columns, rows]
+        if self.loose_crops:
+            return (*self.camera[:2], (columns - 1) / 2, (rows - 1) / 2)
         if self.image_px is None or self.image_px == (columns, rows):
             return self.camera
         fx, fy, cx, cy = self.camera

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePath
 
-from refiner.datasets.layouts.camera_file import Camera, CameraFile, GivenCamera, read_camera_file
+from refiner.datasets.layouts.camera_file import CameraFile, GivenCamera, read_camera_file
 from refiner.datasets.layouts.depth_file import SUFFIXES, count_maps, read_depth_file
 from refiner.datasets.layouts.frame import Frame
 from refiner.datasets.layouts.names import file_key, natural_key, stored_name
@@ -21,13 +21,13 @@ CAMERA_FILES = ("camera.json", "intrinsic.json", "camera_intrinsic.json")
 
 
 def list_folder(
-    src: Path, camera: Camera | None, depth_unit_mm: float | None, *, pattern: str | None = None
+    src: Path, camera: GivenCamera | None, depth_unit_mm: float | None, *, pattern: str | None = None
 ) -> list[Frame]:
     """List the depth maps of a folder and its subfolders, or of one file that holds several.
 
     Args:
         src: The folder, or the file.
-        camera: fx fy cx cy of all maps; overrides every `camera.json`.
+        camera: Camera of all maps; overrides every `camera.json`.
         depth_unit_mm: Unit of all maps; overrides every `camera.json`.
         pattern: Only files whose path inside the recording ends like this: `depth/*.png`.
 
@@ -44,8 +44,7 @@ def list_folder(
     others: Counter[str] = Counter()
     sequence = 0
     for folder, camera_file, names in _folders(src):
-        given = camera_file.given if camera_file else None
-        given = given if camera is None else GivenCamera(camera)
+        given = camera or (camera_file.given if camera_file else None)
         unit = depth_unit_mm or (camera_file.depth_unit_mm if camera_file else None)
         singles = 0
         taken = [name for name in names if _is_taken(folder / name, src, pattern)]

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from refiner.datasets.layouts.camera_file import Camera, GivenCamera
 from refiner.datasets.layouts.depth_file import read_depth_file
 from refiner.errors import DepthFormatError
+from refiner.sensors.catalogue import PLAIN
 
-ASSUMED_FOCAL_PX = 575.0
-"""Kinect v1; the camera that is assumed where none is given."""
+ASSUMED_FOCAL_PX = PLAIN.camera[0]
+"""Kinect v1; the camera that is assumed where none is given, as if each map were a crop of its image."""
+_ASSUMED = GivenCamera(PLAIN.camera, loose_crops=True)
 ASSUMED_UNIT_MM = 1.0
 """What nearly every camera's files count in; assumed where no unit is given."""
 FLOAT_STEP_MM = 0.1
@@ -73,9 +75,7 @@ class Frame:
         if numbers.size == 0 or not (numbers > 0).any():
             raise DepthFormatError(f"{self.path} holds no reading at all: found only zeros, wanted depths > 0.")
         rows, columns = numbers.shape
-        camera = (ASSUMED_FOCAL_PX, ASSUMED_FOCAL_PX, (columns - 1) / 2, (rows - 1) / 2)
-        if self.given is not None:
-            camera = self.given.of_image(columns, rows)
+        camera = (self.given or _ASSUMED).of_image(columns, rows)
         unit_mm = self.depth_unit_mm or ASSUMED_UNIT_MM
         step_mm = unit_mm if np.issubdtype(numbers.dtype, np.integer) else FLOAT_STEP_MM
         return DepthMap(numbers.astype(np.float32) * np.float32(unit_mm), camera, step_mm, numbers)

@@ -23,8 +23,9 @@ from scipy.io.matlab import MatReadError
 from refiner.datasets.layouts.camera_file import Camera, GivenCamera
 from refiner.datasets.layouts.frame import Frame
 from refiner.errors import DatasetNotFoundError, DepthFormatError
+from refiner.sensors.catalogue import CATALOGUE
 
-CAMERA: Camera = (588.036865, 587.075073, 320.0, 240.0)
+CAMERA: Camera = CATALOGUE["kinect1-nyu"].camera
 EVALUATED = (0, 3, 6, 9, 12, 15, 18, 21, 24, 25, 27, 30, 31, 32)
 """Of the 36 labels, in the order of `NYU14`."""
 
@@ -34,7 +35,7 @@ LABELS = "joint_data.mat"
 
 def list_nyu(
     src: Path,
-    camera: Camera | None,
+    camera: GivenCamera | None,
     depth_unit_mm: float | None,
     *,
     kind: Literal["real", "synthetic"] = "real",
@@ -70,7 +71,7 @@ def list_nyu(
                     source=path.name,
                     sequence=sequence,
                     frame=index,
-                    given=GivenCamera(camera or CAMERA),
+                    given=camera or GivenCamera(CAMERA),
                     depth_unit_mm=depth_unit_mm or 1.0,
                     load=load,
                     joints_mm=joints_mm,

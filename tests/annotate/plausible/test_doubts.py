@@ -20,8 +20,8 @@ from wrong_labels import (
     upside_down,
 )  # fmt: skip
 
+from refiner.annotate.exchange.reading import read_labels
 from refiner.annotate.plausible.doubts import Judge, LabelDoubt, believed, stand_still, without
-from refiner.annotate.sessions.coco import read_labels
 from refiner.annotate.sessions.labels import FrameLabels
 from refiner.annotate.sessions.session import Session
 from refiner.cli.main import main

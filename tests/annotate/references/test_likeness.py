@@ -1,5 +1,6 @@
 """Distances of frames: descriptors are computed once, from a few maps at a time."""
 
+import hashlib
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from refiner.annotate.references import codes, descriptors, likeness, maps
 from refiner.annotate.references.codes import auto_encoder_codes
 from refiner.annotate.references.descriptors import hog
 from refiner.annotate.references.distances import CosineDistances
-from refiner.annotate.references.likeness import distances_of
+from refiner.annotate.references.likeness import distances_of, known_distances
 from refiner.annotate.sessions.session import Session
 from refiner.datasets.store import DepthStore
 
@@ -20,13 +21,16 @@ def test_descriptors_are_kept_in_the_session(tmp_path, monkeypatch):
     write_sequence(tmp_path / "a.zarr", count=3)
     asked = []
 
-    def coded(depth_mm, centre_mm, cube_mm, *, seed):
+    def coded(depth_mm, centre_mm, cube_mm, *, seed, on_update):
+        on_update(codes.UPDATES, 1.0)
         asked.append((depth_mm.shape, centre_mm.shape, cube_mm.shape, seed))
         return np.random.default_rng(seed).normal(size=(3, 4)).astype(np.float32)
 
-    monkeypatch.setattr(likeness, "auto_encoder_codes", coded)
+    told = []
+    monkeypatch.setattr(codes, "auto_encoder_codes", coded)
     with Session.create(tmp_path / "s", tmp_path / "a.zarr") as session:
-        first = distances_of(session, "codes", 5)[:]
+        first = distances_of(session, "codes", 5, lambda done, of: told.append((done, of)))[:]
+        assert told == [(0, codes.UPDATES), (codes.UPDATES, codes.UPDATES)]  # at once, not after the first update
         np.testing.assert_array_equal(first, distances_of(session, "codes", 5)[:])
         expected = CosineDistances(np.random.default_rng(5).normal(size=(3, 4)).astype(np.float32))[:]
         np.testing.assert_array_equal(first, expected)
@@ -39,7 +43,7 @@ def test_descriptors_are_kept_in_the_session(tmp_path, monkeypatch):
 @pytest.mark.parametrize("descriptor", ["codes", "hog"])
 def test_descriptors_of_parts_are_those_of_all_maps_at_once(descriptor, tmp_path, monkeypatch):
     write_cut(tmp_path / "a.zarr")
-    monkeypatch.setattr(likeness, "auto_encoder_codes", partial(auto_encoder_codes, updates=3))
+    monkeypatch.setattr(codes, "auto_encoder_codes", partial(auto_encoder_codes, updates=3))
     asked, read = [], DepthStore.read
 
     def counted(store, name, start=0, stop=None):
@@ -65,3 +69,18 @@ def test_descriptors_of_parts_are_those_of_all_maps_at_once(descriptor, tmp_path
             np.testing.assert_allclose(distances[:], CosineDistances(whole)[:], atol=1e-4)
         assert max(asked) == 6
         assert sum(asked) >= FRAMES
+
+
+def test_known_distances_are_never_computed(tmp_path, monkeypatch):
+    write_sequence(tmp_path / "a.zarr", count=3)
+    with Session.create(tmp_path / "s", tmp_path / "a.zarr") as session:
+        with monkeypatch.context() as patched:
+            patched.setattr(likeness, "_descriptors", lambda *words: pytest.fail(f"computed {words}"))
+            assert known_distances(session, "hog") is None
+        written = distances_of(session, "hog", 4)
+        monkeypatch.setattr(likeness, "_descriptors", lambda *words: pytest.fail(f"computed {words}"))
+        np.testing.assert_array_equal(known_distances(session, "hog", 4)[:], written[:])
+        assert known_distances(session, "hog", 5) is None
+        assert known_distances(session, "codes", 4) is None
+        key = hashlib.sha256(f"{session.store.digest()} hog 4".encode()).hexdigest()[:16]
+        assert [path.name for path in session.path.glob("*.npy")] == [f"hog-{key}.npy"]  # as sessions have it so far

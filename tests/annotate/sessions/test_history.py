@@ -1,4 +1,6 @@
 import shutil
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,9 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from killing import ENVIRONMENT
 from labelled_sequence import write_sequence
 
-from refiner.annotate.sessions.history import as_text, from_text
+from refiner.annotate.sessions.history import Shown, as_text, from_text
 from refiner.annotate.sessions.labels import FrameLabels
 from refiner.annotate.sessions.session import Session
 
@@ -218,3 +221,137 @@ def test_two_people_do_not_disturb_each_other(tmp_path_factory, done):
             else:
                 session.put_labels([at(frame, u) for frame, u in step.items()], who)
                 assert shown(session) == before | step
+
+
+def told(found):
+    return found.edit, found.who, found.labels and int(found.labels.uv_px[0, 0])
+
+
+def test_what_is_shown_follows_edits_and_the_way_back(session):
+    edits = session.edits
+    assert (told(edits.shown(0)), edits.shown(0).when, edits.last_author(0)) == ((None, "", None), "", "")
+    session.put_labels([at(0, 1), at(1, 1)], "anna")
+    session.put_labels([at(0, 2)], "ben")
+    session.delete_labels(0, "carl")
+    assert told(edits.shown(0)) == (3, "carl", None)
+    assert told(edits.shown(1)) == (1, "anna", 1)
+    session.undo("carl")
+    assert (told(edits.shown(0)), edits.last_author(0)) == ((2, "ben", 2), "carl")
+    session.undo("ben")
+    assert (told(edits.shown(0)), edits.last_author(0)) == ((1, "anna", 1), "ben")
+    assert edits.shown(0).when == session.history(0)[-1].when >= session.history(0)[-2].when
+    session.redo("ben")
+    assert told(edits.shown(0)) == (2, "ben", 2)
+    session.undo("ben"), session.undo("anna")
+    assert (told(edits.shown(0)), told(edits.shown(1)), edits.last_author(0)) == (*[told(Shown())] * 2, "anna")
+    session.redo("anna")
+    assert told(edits.shown(1)) == (1, "anna", 1)
+
+
+def test_a_version_is_what_an_edit_made(session):
+    session.put_labels([at(0, 1), at(1, 1)], "anna")
+    session.put_labels([at(0, 2)], "ben")
+    session.delete_labels(0, "ben")
+    session.undo("ben")
+    found = {edit: session.edits.version(0, edit) for edit in (1, 2, 3, 4)}
+    assert {edit: labels and int(labels.uv_px[0, 0]) for edit, labels in found.items()} == {
+        1: 1,
+        2: 2,
+        3: None,
+        4: None,
+    }
+    assert session.edits.version(1, 2) is None  # that edit was of another frame
+
+
+def test_the_newest_changes_come_first(session):
+    assert session.edits.latest(5) == []
+    session.put_labels([at(1, 1), at(0, 1)], "anna")
+    session.put_labels([at(0, 2)], "ben")
+    session.undo("ben")
+    session.undo("anna")
+    found = [(one.frame, one.edit, one.who) for one in session.edits.latest(9)]
+    assert found == [
+        (1, None, "anna"), (0, None, "anna"), (0, 1, "ben"), (0, 2, "ben"), (0, 1, "anna"), (1, 1, "anna"),
+    ]  # fmt: skip
+    assert [one.frame for one in session.edits.latest(2)] == [1, 0]
+    assert session.edits.latest(1)[0].when == session.history(1)[-1].when
+
+
+def test_a_change_depends_on_what_is_shown(session):
+    met = []
+
+    def more(found):
+        met.append(told(found))
+        return at(0, met[-1][2] + 1 if met[-1][2] is not None else 1)
+
+    assert session.edits.change(0, more, "anna", "a").uv_px[0, 0] == 1
+    assert session.edits.change(0, more, "ben", "b").uv_px[0, 0] == 2
+    assert met == [(None, "", None), (1, "anna", 1)]
+    assert session.edits.change(0, lambda found: None, "ben", "c") is None  # noqa: ARG005
+    assert (session.labelled_frames(), session.revision) == ([], 3)
+    assert [edit.note for edit in session.history(0)] == ["a", "b", "c"]
+    assert session.undo("ben") == 0
+    assert shown(session) == {0: 2}
+
+
+def test_no_change_is_no_edit(session):
+    session.edits.change(1, lambda found: found.labels, "anna", "")  # nothing stays nothing
+    session.put_labels([at(0, 1)], "anna")
+    session.undo("anna")
+    session.edits.change(1, lambda found: None, "anna", "")  # noqa: ARG005
+    assert session.redo("anna") == 0  # nor does it end the way forth
+    session.edits.change(0, lambda found: at(0, 1), "ben", "")  # noqa: ARG005
+    assert (session.edits.shown(0).who, session.revision) == ("anna", 3)
+
+
+def test_a_change_that_fails_is_none(session):
+    session.put_labels([at(0, 1)], "anna")
+
+    def fail(found):
+        raise ArithmeticError(found.who)
+
+    with pytest.raises(ArithmeticError, match="anna"):
+        session.edits.change(0, fail, "ben", "")
+    assert (shown(session), session.revision) == ({0: 1}, 1)
+    session.put_labels([at(0, 2)], "ben")
+    assert session.revision == 2
+
+
+COUNT = """
+import sys, threading
+import numpy as np
+from refiner.annotate.sessions.labels import FrameLabels
+from refiner.annotate.sessions.session import Session
+
+def more(found):
+    u = 0.0 if found.labels is None else found.labels.uv_px[0, 0] + 0.25
+    return FrameLabels(0, np.full((3, 2), u), np.full(3, 2, np.int8))
+
+def count(session, who):
+    for _ in range(10):
+        session.edits.change(0, more, who, "")
+
+with Session("s") as session:
+    sys.stdin.readline()
+    threads = [threading.Thread(target=count, args=(session, f"{sys.argv[1]}{k}")) for k in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_no_change_is_lost_between_threads_and_processes(session):
+    """Each adds a quarter of a pixel to what is there: 3 processes, of 3 threads, 10 times."""
+    how = {"env": ENVIRONMENT, "stdin": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen([sys.executable, "-c", COUNT, who], **how) for who in "abc"]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert session.labels(0).uv_px[0, 0] == 89 / 4
+    edits = session.history(0)
+    assert [float(edit.labels.uv_px[0, 0]) for edit in edits] == [k / 4 for k in range(90)]
+    assert sorted({edit.who for edit in edits}) == [f"{who}{k}" for who in "abc" for k in range(3)]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from killing import ENVIRONMENT
+from killing import ENVIRONMENT, started
 from labelled_sequence import write_sequence
 
 from refiner.annotate.sessions.labels import FrameLabels
@@ -111,6 +111,21 @@ def test_what_is_older_than_its_origin_is_stale(session):
     assert "revision None" in session.stale("optimize")
 
 
+def test_each_solve_of_a_stage_has_a_greater_number(session):
+    assert session.solved_steps() == {}
+    session.put_result(result("lift"))
+    session.put_result(result("optimize"))
+    first = session.solved_steps()
+    assert first.keys() == {"lift", "optimize"}
+    session.put_labels([FrameLabels(0, np.ones((3, 2)), np.full(3, 2, np.int8))], "anna")
+    with Session("s") as other:
+        assert other.solved_steps() == first
+        other.put_result(result("lift"))
+    second = session.solved_steps()
+    assert second["lift"] > first["lift"]
+    assert second["optimize"] == first["optimize"]
+
+
 SOLVE = "import sys\nfrom refiner.annotate.sessions.session import Session\nwith Session('s').solving():\n    "
 
 
@@ -119,12 +134,9 @@ def solver_elsewhere():
     """Solve in another process until it is told to end."""
     script = SOLVE + "print('solving', flush=True); sys.stdin.read()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", script], env=ENVIRONMENT, **pipes) as process:
+    with started([sys.executable, "-c", script], **pipes) as process:
         assert process.stdout.readline() == "solving\n"
-        try:
-            yield process
-        finally:
-            process.kill()
+        yield process
 
 
 def test_one_process_solves_at_a_time(session):

@@ -14,6 +14,7 @@ from labelled_sequence import CAMERA, THREE, three_joints, write_sequence, write
 
 from refiner.annotate.sessions.labels import FrameLabels
 from refiner.annotate.sessions.session import Session
+from refiner.annotate.sessions.session_file import VERSION
 from refiner.datasets.store import DepthStore, store_digest
 from refiner.datasets.store_writer import StoreWriter
 from refiner.errors import (
@@ -223,9 +224,9 @@ def foreign():
 def test_a_session_of_a_newer_version_is_refused(session):
     session.close()
     connection = sqlite3.connect("s/session.sqlite")
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     connection.close()
-    with pytest.raises(SessionError, match="found a session of format 2, wanted 1 or older. Update"):
+    with pytest.raises(SessionError, match=f"found a session of format {VERSION + 1}, wanted {VERSION} or older. Up"):
         Session("s")
 
 

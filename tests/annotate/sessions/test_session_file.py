@@ -14,7 +14,8 @@ from labelled_sequence import write_sequence
 from refiner.annotate.sessions import session_file
 from refiner.annotate.sessions.labels import FrameLabels
 from refiner.annotate.sessions.session import Session
-from refiner.annotate.sessions.session_file import filesystem_of
+from refiner.annotate.sessions.session_file import APPLICATION, VERSION, filesystem_of
+from refiner.datasets.store import DepthStore
 from refiner.errors import SessionError
 
 WRITE = """
@@ -30,6 +31,42 @@ with Session("s") as session:
         labels = [FrameLabels(f, np.full((3, 2), k % 31 + f / 8), np.full(3, 2, np.int8)) for f in (k % 6, (k + 1) % 6)]
         session.put_labels(labels, who, str(k))
         print(k, flush=True)
+"""
+
+
+VERSION_1 = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE edits (edit INTEGER PRIMARY KEY AUTOINCREMENT, who TEXT NOT NULL, note TEXT NOT NULL);
+CREATE TABLE versions (
+    edit INTEGER NOT NULL REFERENCES edits, frame INTEGER NOT NULL, labels TEXT, before INTEGER,
+    PRIMARY KEY (edit, frame)
+);
+CREATE TABLE shown (frame INTEGER PRIMARY KEY, edit INTEGER NOT NULL);
+CREATE TABLE log (
+    step INTEGER PRIMARY KEY AUTOINCREMENT, frame INTEGER NOT NULL, edit INTEGER, who TEXT NOT NULL,
+    at TEXT NOT NULL, note TEXT NOT NULL
+);
+CREATE INDEX log_of_frame ON log (frame);
+CREATE TABLE undone (
+    step INTEGER PRIMARY KEY AUTOINCREMENT, who TEXT NOT NULL, edit INTEGER NOT NULL, frames TEXT NOT NULL
+);
+CREATE TABLE results (stage TEXT PRIMARY KEY, step INTEGER NOT NULL, info TEXT NOT NULL, arrays BLOB NOT NULL);
+INSERT INTO edits (who, note) VALUES ('anna', 'first');
+INSERT INTO versions VALUES
+    (1, 2, '{"uv_px": [[1.5, 2.0], null, [3.0, 4.0]], "flag": [2, 0, 1], "nearer": [[0, 2]]}', NULL);
+INSERT INTO shown VALUES (2, 1);
+INSERT INTO log (frame, edit, who, at, note) VALUES (2, 1, 'anna', '2026-01-31T12:00:00.000+00:00', 'first');
+PRAGMA user_version = 1;
+"""
+
+OPEN = """
+import sys
+from refiner.annotate.sessions.session import Session
+
+sys.stdin.readline()
+with Session("s") as session:
+    session.checks.put(int(sys.argv[1]), "anna", session.store.read("joints_mm", 0, 1)[0])
+    print(session.labelled_frames(), flush=True)
 """
 
 
@@ -191,3 +228,87 @@ def test_the_innermost_mount_counts(tmp_path):
         "nfs4", "nfs4", "xfs", "ext4", "cifs",
     ]  # fmt: skip
     assert filesystem_of(lab, tmp_path / "none") == ""
+
+
+@pytest.fixture
+def old():
+    """A session as the first version left it."""
+    write_sequence("a.zarr")
+    Path("s").mkdir()
+    connection = sqlite3.connect("s/session.sqlite")
+    connection.execute("PRAGMA journal_mode = wal")
+    connection.executescript(VERSION_1)
+    meta = {"store": str(Path("a.zarr").absolute()), "digest": DepthStore("a.zarr").digest(), "revision": "1"}
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", (meta | {"bones_mm": None}).items())
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.commit()
+    connection.close()
+
+
+def test_a_session_of_the_first_version_is_brought_up(old):
+    for _ in range(2):
+        with Session("s") as session:
+            assert session._file.rows("PRAGMA user_version") == [(VERSION,)]
+            assert (session.labelled_frames(), session.revision, session.bones_mm) == ([2], 1, None)
+            labels = session.labels(2)
+            np.testing.assert_array_equal(labels.uv_px, [(1.5, 2), (np.nan, np.nan), (3, 4)])
+            assert (labels.flag.tolist(), labels.nearer) == ([2, 0, 1], ((0, 2),))
+            assert [(edit.who, edit.note) for edit in session.history(2)] == [("anna", "first")]
+    with Session("s") as session:
+        assert (session.checks.all(), session.checks.revision) == ([], 0)
+        session.checks.put(2, "ben", np.zeros((3, 3)))
+        assert session.undo("anna") == 2
+    with Session("s") as session:
+        assert ([one.who for one in session.checks.all()], session.checks.revision) == (["ben"], 1)
+    fresh = Session.create("fresh", "a.zarr")
+    tables = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%' ORDER BY name"
+    with Session("s") as session, fresh:  # as if it had always been of this version
+        assert session._file.rows(tables) == fresh._file.rows(tables)
+        assert [key for (key,) in session._file.rows("SELECT key FROM meta ORDER BY key")] == [
+            key for (key,) in fresh._file.rows("SELECT key FROM meta ORDER BY key")
+        ]
+
+
+def test_two_processes_bring_it_up_at_once(old):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([sys.executable, "-c", OPEN, str(k)], env=ENVIRONMENT, **pipes) for k in range(2)]
+    for process in both:
+        start(process)
+    for process in both:
+        assert (process.communicate(timeout=60)[0], process.returncode) == ("[2]\n", 0)
+    with Session("s") as session:
+        assert [one.frame for one in session.checks.all()] == [0, 1]
+        assert session.checks.revision == 2
+
+
+def test_threads_bring_it_up_at_once(old):
+    begin, found = threading.Barrier(4), []
+
+    def bring_up():
+        begin.wait()
+        with Session("s") as session:
+            found.append(session.labelled_frames())
+
+    threads = [threading.Thread(target=bring_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[2]] * 4
+
+
+def test_a_file_that_a_newer_version_has_brought_up_meanwhile_is_left_alone(session):
+    with Session("s") as other:
+        other._file.rows(f"PRAGMA user_version = {VERSION + 1}")
+        session._file._bring_up()
+        assert other._file.rows("PRAGMA user_version") == [(VERSION + 1,)]
+
+
+def test_a_failed_step_up_is_taken_back_whole(old, monkeypatch):
+    changes = {2: ("CREATE TABLE checked (frame INTEGER)", "INSERT INTO nowhere VALUES (1)")}
+    with monkeypatch.context() as patched:
+        patched.setattr(session_file, "_NEWER", changes)
+        with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+            Session("s")
+    with Session("s") as session:
+        assert (session.labelled_frames(), session.checks.all()) == ([2], [])

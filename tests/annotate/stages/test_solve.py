@@ -12,8 +12,8 @@ import pytest
 from shipped_sequence import error_mm
 from shipped_session import FRAMES, REFERENCES, labelled_session
 
+from refiner.annotate.exchange.coco import write_labels
 from refiner.annotate.references.likeness import distances_of
-from refiner.annotate.sessions.coco import write_labels
 from refiner.annotate.sessions.results import STAGES
 from refiner.annotate.sessions.session import Session
 from refiner.annotate.simulate import labels_of_truth
@@ -238,8 +238,8 @@ def test_another_process_may_import_during_a_solve(unsolved, tmp_path):
         assert np.isfinite(joints_of(session, "lift")[3]).all()
 
 
-@pytest.mark.parametrize("before", ["revision", "bones_mm", "all_labels"])
-def test_labels_bones_and_revision_are_those_of_one_moment(before, unsolved, tmp_path, monkeypatch):
+@pytest.mark.parametrize("before", ["origin", "bones_mm", "all_labels"])
+def test_labels_bones_and_origin_are_those_of_one_moment(before, unsolved, tmp_path, monkeypatch):
     """Somebody labels a frame and sets the bones just before one of the three is read."""
     path = Path(shutil.copytree(unsolved, tmp_path / "session"))
     read = Session.__dict__[before]
@@ -260,7 +260,7 @@ def test_labels_bones_and_revision_are_those_of_one_moment(before, unsolved, tmp
         monkeypatch.setattr(Session, before, change_first if before == "all_labels" else property(change_first))
         read_case = Case.of_session(session, HOG, print)
     assert changed
-    found = read_case.revision, read_case.tree.length_mm[1], len(read_case.labels)
+    found = read_case.origin.revision, read_case.tree.length_mm[1], len(read_case.labels)
     assert found == pytest.approx(old) or found == pytest.approx(new)
 
 

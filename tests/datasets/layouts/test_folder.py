@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from refiner.datasets.layouts import LAYOUTS, Frame
+from refiner.datasets.layouts import LAYOUTS, Frame, GivenCamera
 from refiner.datasets.layouts.frame import FLOAT_STEP_MM
 from refiner.errors import DatasetNotFoundError
 
@@ -18,7 +18,7 @@ def put(path, numbers=DEPTH):
 
 
 def listed(src, camera=None, depth_unit_mm=None):
-    return LAYOUTS["folder"](src, camera, depth_unit_mm)
+    return LAYOUTS["folder"](src, camera and GivenCamera(camera), depth_unit_mm)
 
 
 def only(path, depth_unit_mm=1.0):

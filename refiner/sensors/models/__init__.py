@@ -1,0 +1,1 @@
+"""Analytic models of depth cameras, each in two parts: optics and noise."""
