@@ -13,17 +13,15 @@ trainings.
 
 import argparse
 import json
-import time
 from pathlib import Path
-from typing import Any
 
+from experiments.clock import Clock
 from experiments.demo import MAPS, SIZE_PX, unless_whole
 from experiments.settings import claim, digest
 from refiner.cli import train
 from refiner.cli.recipes import shipped
 from refiner.cli.training import keep_freed_memory, without_expected_noise
 from refiner.files import write_json
-from refiner.frameworks import lightning as L
 
 ADAM = "{class_path: torch.optim.Adam, init_args: {lr: 0.0002, betas: [0.5, 0.999]}}"
 EYE_SIZED = [
@@ -43,38 +41,11 @@ SIDES = {
 PROBE = ["--data.probe_maps", "256", "--trainer.log_every_n_steps", "20"]
 
 
-class Clock(L.Callback):
-    """Takes the processor time of updates, and ends a run at the first validation after its time.
-
-    Attributes:
-        rows: What each validation measured, with the processor time in s and the updates before it.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.spent_s, self._began_s = seconds, 0.0, 0.0
-        self.rows: list[dict[str, float]] = []
-
-    def on_train_batch_start(self, *_: Any) -> None:
-        """Begin to count."""
-        self._began_s = time.process_time()
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Count an update."""
-        self.spent_s += time.process_time() - self._began_s
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """Keep what was measured, and end the run when its time is over."""
-        row = {"processor_s": round(self.spent_s, 1), "updates": trainer.global_step, **vars(pl_module.probe_numbers)}
-        self.rows.append(row)
-        print(row, flush=True)
-        trainer.should_stop = self.spent_s >= self.seconds
-
-
 def demo_sets(out: Path, maps: int) -> list[str]:
     """Render the demo's sets, unless they are there; give the words that name them."""
     synthetic, camera = out / "synthetic.zarr", out / "camera.zarr"
     render = ["--count", str(maps), "--size", str(SIZE_PX)]
-    unless_whole(camera, ["render", str(camera), *render, "--seed", "1", "--sensor", "structured-light"])
+    unless_whole(camera, ["render", str(camera), *render, "--seed", "1", "--sensor", "kinect1"])
     unless_whole(synthetic, ["render", str(synthetic), *render, "--seed", "0", "--like", str(camera)])
     return ["--data.synthetic", str(synthetic), "--data.real", str(camera)]
 

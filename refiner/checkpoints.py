@@ -6,8 +6,9 @@ numbers, strings, lists and dictionaries only.
 
 import inspect
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -16,9 +17,13 @@ from refiner.errors import CheckpointError
 from refiner.files import write_atomically
 from refiner.frameworks import lightning as L
 
+Network = TypeVar("Network", bound=nn.Module)
+
 SIMGAN_FORMAT, POSE_FORMAT = "depth-refiner/simgan/1", "depth-refiner/pose/1"
 WRITERS = {SIMGAN_FORMAT: "refiner train", POSE_FORMAT: "refiner pose train"}
 """Format -> the command that writes it."""
+
+_DESCRIPTION = {"class", "settings"}
 
 
 def read_checkpoint(path: str | Path, wanted: str | None = None, map_location: Any = "cpu") -> dict[str, Any]:
@@ -54,37 +59,60 @@ def read_checkpoint(path: str | Path, wanted: str | None = None, map_location: A
     return checkpoint
 
 
+def describe_network(network: nn.Module) -> dict[str, Any]:
+    """Return a network's class and its settings, those of its parts within."""
+    settings = {
+        name: describe_network(value) if isinstance(value, nn.Module) else value
+        for name, value in network.settings.items()  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+    }
+    return {"class": type(network).__name__, "settings": settings}
+
+
 def rebuild_network(
-    checkpoint: dict[str, Any], key: str, known: dict[str, type[nn.Module]], weights: dict[str, Any], path: str | Path
-) -> nn.Module:
+    checkpoint: dict[str, Any],
+    key: str,
+    known: Mapping[str, type[Network]],
+    weights: dict[str, Any],
+    path: str | Path,
+    parts: Mapping[str, type[nn.Module]] | None = None,
+) -> Network:
     """Build the network that a checkpoint describes, with its weights, ready for use.
 
     Args:
         checkpoint: What `read_checkpoint` gave.
-        key: The entry that describes the network by class name and settings.
+        key: The entry that describes the network, see `describe_network`.
         known: The classes by name.
         weights: Of the network alone.
         path: Named in errors.
+        parts: Classes of its parts by name.
 
     Returns:
         In evaluation mode, on the CPU, without gradients.
 
     Raises:
-        CheckpointError: The class or a setting is unknown, or the weights do not fit.
+        CheckpointError: A class or a setting is unknown, or the weights do not fit.
     """
-    description = checkpoint[key]
     writer = f"It was written by depth-refiner {checkpoint['depth_refiner_version']}: use that version, or train again."
-    if description["class"] not in known:
-        raise CheckpointError(
-            f"{path} holds a {key} of class {description['class']!r}; this version knows {', '.join(known)}. {writer}"
-        )
-    kind = known[description["class"]]
-    if strangers := set(description["settings"]) - set(inspect.signature(kind).parameters):
-        raise CheckpointError(
-            f"{path} holds a {kind.__name__} with the settings {', '.join(sorted(strangers))}, which this version's "
-            f"does not have. {writer}"
-        )
-    network = kind(**description["settings"])
+
+    def built(description: dict[str, Any], classes: Mapping[str, type[Any]]) -> Any:
+        if description["class"] not in classes:
+            known_here = ", ".join(classes)
+            raise CheckpointError(
+                f"{path} holds a {key} of class {description['class']!r}; this version knows {known_here}. {writer}"
+            )
+        kind = classes[description["class"]]
+        if strangers := set(description["settings"]) - set(inspect.signature(kind).parameters):
+            raise CheckpointError(
+                f"{path} holds a {kind.__name__} with the settings {', '.join(sorted(strangers))}, which this "
+                f"version's does not have. {writer}"
+            )
+        settings = {
+            name: built(value, parts or {}) if isinstance(value, dict) and set(value) == _DESCRIPTION else value
+            for name, value in description["settings"].items()
+        }
+        return kind(**settings)
+
+    network: Network = built(checkpoint[key], known)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

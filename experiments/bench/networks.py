@@ -3,9 +3,8 @@
     python -m experiments.bench.networks [--threads 1] [--rounds 5] [--size 64] [--out FILE.json]
 
 Both sides in one run, in turn, each as it is used: the paper's pair in plain eager PyTorch with SGD; the fast pair with
-channels innermost and fused Adam, which is how its recipe trains it, its choices judged in pairs of draws. In both the
-discriminator's weights take no gradient while the refiner is updated. The gradient penalty, part of every eighth
-iteration of the recipe, is left out;
+channels innermost and fused Adam, as its recipe trains it. In both the discriminator's weights take no gradient while
+the refiner is updated. The gradient penalty, part of every eighth iteration of the recipe, is left out;
 `experiments.bench.training` times whole updates.
 """
 
@@ -17,14 +16,16 @@ from typing import Any
 
 import torch
 import yaml
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim import SGD, Optimizer
 
 from experiments.bench.timing import ratios, report, row, seconds_each
 from refiner.cli.training import keep_freed_memory
 from refiner.nets.discriminator import EYE_LAYERS, PatchDiscriminator
-from refiner.nets.paper_refiner import PaperRefiner
-from refiner.nets.refiner import Draw
-from refiner.simgan.losses import adversarial_loss, choice_loss, pixel_costs, self_regularization_loss
+from refiner.nets.refiner import PaperRefiner, Refiner
+from refiner.simgan.augmentation import Augmentation
+from refiner.simgan.objective import Objective
+from refiner.simgan.updates import Game, Update, discriminator_update, noise_of_batch, refiner_update
 
 RECIPE = Path(__file__).resolve().parents[2] / "configs/simgan/fast.yaml"
 MAPS = 16
@@ -34,7 +35,11 @@ MAPS = 16
 def build(description: dict[str, Any], *arguments: Any) -> Any:
     """Make an object of a recipe's class_path and init_args."""
     module, name = description["class_path"].rsplit(".", 1)
-    return getattr(importlib.import_module(module), name)(*arguments, **description.get("init_args", {}))
+    settings = {
+        key: build(value) if isinstance(value, dict) and "class_path" in value else value
+        for key, value in description.get("init_args", {}).items()
+    }
+    return getattr(importlib.import_module(module), name)(*arguments, **settings)
 
 
 def discs(size: int) -> Tensor:
@@ -44,71 +49,39 @@ def discs(size: int) -> Tensor:
     return torch.where(inside, 0.3 * torch.rand(MAPS, 1, size, size), torch.ones(()))
 
 
-def with_noise(network: nn.Module, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Give what a refiner is called with: maps, noise, distances."""
-    shape = network.noise_shape(len(maps), *maps.shape[-2:])  # pyright: ignore[reportCallIssue]
-    return maps, torch.randn(shape), torch.full((len(maps),), 1000.0)
-
-
-def pair_loss(draw: Draw, logits: Tensor, discriminator: nn.Module, distance_mm: Tensor) -> Tensor:
-    """Give the loss of choices, of a draw and its opposite."""
-    height, width = draw.refined.shape[-2:]
-    with torch.no_grad():
-        pair = [
-            pixel_costs(judged[:, 0].square(), discriminator.patch_px, height, width)  # pyright: ignore[reportArgumentType]
-            for judged in (logits, discriminator(draw.opposite, distance_mm))
-        ]
-    return choice_loss(pair[0], pair[1], draw.choice, draw.noise)
-
-
-def refining(network: nn.Module, maps: Tensor) -> Callable[[], Any]:
-    """Give a job that refines all maps."""
-    inputs = with_noise(network, maps)
+def refining(network: Refiner, maps: Tensor) -> Callable[[], Any]:
+    """Return a job that refines all maps."""
+    noise, distance_mm = noise_of_batch(network, maps, (0,)), torch.full((len(maps),), 1000.0)
 
     def job() -> None:
         network.eval()
         with torch.inference_mode():
-            network(*inputs)
+            network(maps, noise, distance_mm)
 
     return job
 
 
-def training(
-    networks: tuple[nn.Module, nn.Module],
-    optimizers: tuple[Any, Any],
-    loss: dict[str, Any],
-    weight: float,
-    maps: Tensor,
-) -> Callable[[], Any]:
-    """Give a job that updates the refiner once and the discriminator once."""
-    refiner, discriminator = networks
-    inputs = with_noise(refiner, maps)
-    distance_mm = inputs[2]
-    chooses = getattr(refiner, "chooses", False)
+def training(game: Game, optimizers: tuple[Optimizer, Optimizer], maps: Tensor) -> Callable[[], Any]:
+    """Return a job that updates the refiner once and the discriminator once."""
+    of_maps = {"distance_mm": torch.full((len(maps),), 1000.0), "cube_mm": torch.full((len(maps),), 260.0)}
+    batch: Any = {f"{kind}_{name}": values for kind in ("synthetic", "real") for name, values in of_maps.items()}
+    batch |= {"synthetic": maps, "real": maps}
 
     def job() -> None:
-        refiner.train()
-        discriminator.requires_grad_(False)
-        draw = refiner.draw(*inputs) if chooses else None  # pyright: ignore[reportCallIssue]
-        refined = refiner(*inputs) if draw is None else draw.refined
-        logits = discriminator(refined, distance_mm)
-        total = adversarial_loss(logits, target_refined=False, **loss)
-        if draw is not None:
-            total = total + pair_loss(draw, logits, discriminator, distance_mm)
-        total = total + weight * self_regularization_loss(refined, maps, psi="identity", reduction=loss["reduction"])
-        optimizers[0].zero_grad()
-        total.backward()
-        optimizers[0].step()
-        discriminator.requires_grad_(True)
-        with torch.no_grad():
-            refined = refiner(*inputs)
-        total = adversarial_loss(discriminator(refined, distance_mm), target_refined=True, **loss)
-        total = total + adversarial_loss(discriminator(maps, distance_mm), target_refined=False, **loss)
-        optimizers[1].zero_grad()
-        total.backward()
-        optimizers[1].step()
+        game.refiner.train()
+        game.discriminator.requires_grad_(False)
+        descend(refiner_update(game, batch, (0,)), optimizers[0])
+        game.discriminator.requires_grad_(True)
+        descend(discriminator_update(game, batch, (0,), None), optimizers[1])
 
     return job
+
+
+def descend(update: Update, optimizer: Optimizer) -> None:
+    """Take a step."""
+    optimizer.zero_grad()
+    update[0].backward()
+    optimizer.step()
 
 
 def main() -> None:
@@ -123,21 +96,22 @@ def main() -> None:
     keep_freed_memory()
     maps = discs(options.size)
     recipe = yaml.safe_load(RECIPE.read_text())["model"]
-    eye = PaperRefiner(64, 4, 3), PatchDiscriminator(EYE_LAYERS).to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
-    fast = build(recipe["refiner"]), build(recipe["discriminator"])
-    eye_optimizers = tuple(torch.optim.SGD(network.parameters(), lr=1e-6) for network in eye)
-    fast_optimizers = tuple(
-        build(recipe[f"optimizer_{name}"], network.parameters())
-        for name, network in zip(("refiner", "discriminator"), fast, strict=True)
+    discriminator = PatchDiscriminator(EYE_LAYERS).to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
+    sums = Objective(reduction="sum", self_regularization_weight=1e-3)
+    eye = Game(PaperRefiner(64, 4, 3), discriminator, sums, Augmentation())
+    networks = build(recipe["refiner"]), build(recipe["discriminator"])
+    fast = Game(*networks, Objective(**recipe["objective"]), Augmentation(**recipe["augmentation"]))
+    eye_optimizers = SGD(eye.refiner.parameters(), lr=1e-6), SGD(eye.discriminator.parameters(), lr=1e-6)
+    fast_optimizers = (
+        build(recipe["optimizer_refiner"], fast.refiner.parameters()),
+        build(recipe["optimizer_discriminator"], fast.discriminator.parameters()),
     )
-    eye_loss = {"kind": "cross_entropy", "reduction": "sum"}
-    fast_loss = {"kind": recipe["objective"]["adversarial"], "reduction": recipe["objective"]["reduction"]}
     times = seconds_each(
         {
-            "refine eye": refining(eye[0], maps),
-            "refine fast": refining(fast[0], maps),
-            "train eye": training(eye, eye_optimizers, eye_loss, 1e-3, maps),  # pyright: ignore[reportArgumentType]
-            "train fast": training(fast, fast_optimizers, fast_loss, 1.0, maps),  # pyright: ignore[reportArgumentType]
+            "refine eye": refining(eye.refiner, maps),
+            "refine fast": refining(fast.refiner, maps),
+            "train eye": training(eye, eye_optimizers, maps),
+            "train fast": training(fast, fast_optimizers, maps),
         },
         options.rounds,
     )

@@ -24,6 +24,7 @@ from refiner.errors import UsageError
 from refiner.frameworks import lightning as L
 from refiner.simgan.callbacks import SampleSheets
 from refiner.simgan.checkpoint import check_resumable
+from refiner.simgan.health import stuck
 from refiner.simgan.module import SimGAN
 
 FEW_MAPS = 100
@@ -96,6 +97,8 @@ def main(argv: list[str]) -> int:
         trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=checkpoint)
     if trainer.is_global_zero:
         saved = next(c for c in trainer.checkpoint_callbacks if isinstance(c, Checkpoints))
+        for sentence in stuck(cli.model.health):
+            print(f"refiner train: {sentence}.", file=sys.stderr)
         print(f"{saved.last}: {trainer.global_step} updates")
     return 0
 
@@ -121,7 +124,7 @@ def _warn_of_few_maps(count: int) -> None:
 def _check_checkpoint(path: Path, cli: RefinerCLI) -> None:
     """Refuse a checkpoint that does not fit before anything is written."""
     checkpoint = read_checkpoint(path, SIMGAN_FORMAT)
-    check_resumable(checkpoint, cli.model, path)
+    check_resumable(checkpoint, cli.model.description(), path)
     if checkpoint["global_step"] >= cli.trainer.max_steps:
         raise UsageError(
             f"{path} has already done {checkpoint['global_step']} updates, and --trainer.max_steps is "

@@ -6,22 +6,18 @@ Beside Lightning's entries stand `format`, `depth_refiner_version`, `depth_codec
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import distributed as dist
-from torch import nn
 
-from refiner.checkpoints import SIMGAN_FORMAT, read_checkpoint, rebuild_network
+from refiner.checkpoints import SIMGAN_FORMAT, describe_network, read_checkpoint, rebuild_network
 from refiner.errors import CheckpointError
 from refiner.geometry.depth import DepthCodec
-from refiner.nets.paper_refiner import PaperRefiner
-from refiner.nets.refiner import ResidualRefiner
+from refiner.nets.discriminator import PatchDiscriminator
+from refiner.nets.refiner import PARTS, REFINERS, Refiner
+from refiner.nets.refiner.base import NoiseShapes
 from refiner.simgan.devices import device_count
-
-if TYPE_CHECKING:
-    from refiner.simgan.module import SimGAN
-
-REFINERS: dict[str, type[nn.Module]] = {network.__name__: network for network in (PaperRefiner, ResidualRefiner)}
+from refiner.simgan.history import RefinedHistory
 
 
 @dataclass(frozen=True)
@@ -29,22 +25,19 @@ class TrainedRefiner:
     """A refiner ready for use.
 
     Attributes:
-        network: In evaluation mode, on the CPU, without gradients; called with (depth, noise).
+        network: In evaluation mode, on the CPU, without gradients.
         codec: What its values mean.
-        noise_channels: Channels of its noise input, 0 where it has none.
         facts: Updates done, program version, the stores it was trained on.
     """
 
-    network: nn.Module
+    network: Refiner
     codec: DepthCodec
-    noise_channels: int
     facts: dict[str, Any]
 
-    def noise_shape(self, items: int) -> tuple[int, int, int, int] | None:
-        """Give the shape of the noise for so many maps, nothing where none is used."""
-        if self.noise_channels == 0:
-            return None
-        return self.network.noise_shape(items, self.codec.size, self.codec.size)  # pyright: ignore[reportCallIssue]
+    @property
+    def noise_shapes(self) -> NoiseShapes:
+        """The noise that it takes for one map."""
+        return self.network.noise_shapes(self.codec.size, self.codec.size)
 
 
 def load_refiner(path: str | Path) -> TrainedRefiner:
@@ -61,7 +54,7 @@ def load_refiner(path: str | Path) -> TrainedRefiner:
         weights = {
             name.removeprefix(prefix): w for name, w in checkpoint["state_dict"].items() if name.startswith(prefix)
         }
-    network = rebuild_network(checkpoint, "refiner", REFINERS, weights, path)
+    network = rebuild_network(checkpoint, "refiner", REFINERS, weights, path, PARTS)
     facts = {
         "updates": checkpoint["global_step"],
         "version": checkpoint["depth_refiner_version"],
@@ -69,23 +62,29 @@ def load_refiner(path: str | Path) -> TrainedRefiner:
         "refiner": checkpoint["refiner"],
     }
     codec = DepthCodec(**checkpoint["depth_codec"])
-    return TrainedRefiner(network, codec, int(network.noise_channels), facts)  # pyright: ignore[reportArgumentType]
+    return TrainedRefiner(network, codec, facts)
 
 
-def describe_run(module: "SimGAN") -> dict[str, Any]:
-    """Give the entries that `SimGAN` adds to its checkpoints."""
+def describe_networks(refiner: Refiner, discriminator: PatchDiscriminator, codec: DepthCodec) -> dict[str, Any]:
+    """Return the entries that say what was trained."""
     from refiner import __version__
 
-    data = getattr(getattr(module.trainer, "datamodule", None), "provenance", {})
     return {
         "format": SIMGAN_FORMAT,
         "depth_refiner_version": __version__,
-        "depth_codec": module.codec.to_dict(),
-        "refiner": _describe(module.refiner),
-        "discriminator": _describe(module.discriminator),
-        "history": _histories(module.history.state_dict()),
-        "data": data,
+        "depth_codec": codec.to_dict(),
+        "refiner": describe_network(refiner),
+        "discriminator": describe_network(discriminator),
     }
+
+
+def histories_of_ranks(own: RefinedHistory) -> list[dict[str, Any]]:
+    """Gather the histories of all devices: each has its own, and rank 0 alone writes."""
+    if device_count() == 1:
+        return [own.state_dict()]
+    everyone: list[Any] = [None] * device_count()
+    dist.all_gather_object(everyone, own.state_dict())
+    return everyone
 
 
 def history_of_rank(checkpoint: dict[str, Any], rank: int) -> dict[str, Any]:
@@ -94,33 +93,21 @@ def history_of_rank(checkpoint: dict[str, Any], rank: int) -> dict[str, Any]:
     return histories[rank % len(histories)]
 
 
-def check_resumable(checkpoint: dict[str, Any], module: "SimGAN", path: Path) -> None:
+def check_resumable(checkpoint: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
     """Refuse to continue a run with other networks or another meaning of depth.
+
+    Args:
+        checkpoint: What was read.
+        wanted: `describe_networks` of the run that would continue it.
+        path: Named in the error.
 
     Raises:
         CheckpointError: The run and the checkpoint differ; says in what.
     """
-    for key, wanted in (
-        ("refiner", _describe(module.refiner)),
-        ("discriminator", _describe(module.discriminator)),
-        ("depth_codec", module.codec.to_dict()),
-    ):
-        if checkpoint[key] != wanted:
+    for key in ("refiner", "discriminator", "depth_codec"):
+        if checkpoint[key] != wanted[key]:
             raise CheckpointError(
                 f"{path} does not fit this configuration: its {key} is {checkpoint[key]}, the configuration's is "
-                f"{wanted}. Continue with the configuration beside it (config.yaml), or start afresh without "
+                f"{wanted[key]}. Continue with the configuration beside it (config.yaml), or start afresh without "
                 "--ckpt_path."
             )
-
-
-def _describe(network: nn.Module) -> dict[str, Any]:
-    return {"class": type(network).__name__, "settings": network.settings}
-
-
-def _histories(own: dict[str, Any]) -> list[dict[str, Any]]:
-    """Gather the histories of all devices: each has its own, and rank 0 alone writes."""
-    if device_count() == 1:
-        return [own]
-    everyone: list[Any] = [None] * device_count()
-    dist.all_gather_object(everyone, own)
-    return everyone

@@ -142,17 +142,21 @@ def choice_loss(costs: Tensor, opposite_costs: Tensor, choice: Tensor, noise: Te
     return ((costs - opposite_costs).detach() * noise * choice / 2).sum()
 
 
-def offset_loss(refined: Tensor, synthetic: Tensor) -> Tensor:
+def offset_loss(refined: Tensor, synthetic: Tensor, bound: float | None = None) -> Tensor:
     """Score how far whole maps were moved: |mean change of a map's readings|, averaged over the maps.
 
     A discriminator that judges maps at random offsets does not see this, and a mean over all pixels hardly weighs it.
+    Rims that fly away by design move a plain mean, too; with a bound b a change c counts b tanh(c / b) in it.
 
     Args:
         refined: (N, 1, H, W); a pixel counts where this and `synthetic` have a reading.
         synthetic: (N, 1, H, W).
+        bound: What a pixel counts at most, in half cubes; none is no bound.
     """
     both = is_reading(refined) & is_reading(synthetic)
     change = torch.where(both, refined.float() - synthetic.float(), 0.0)
+    if bound is not None:
+        change = bound * torch.tanh(change / bound)
     return (change.sum(dim=(1, 2, 3)) / both.sum(dim=(1, 2, 3)).clamp(min=1)).abs().mean()
 
 

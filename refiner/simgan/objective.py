@@ -35,6 +35,7 @@ class Objective:
         missing_weight: Of the change in self-regularisation where a reading came or went; 1 is the paper's.
         offset_weight: Of the part of a map's change that is common to all its readings (see `offset_loss`), beside
             lambda; 0 is none, as in the paper.
+        offset_bound: What a single pixel counts at most there, in half cubes; none is no bound.
         penalty_weight: Of the discriminator's gradient penalty at real maps; 0 is none, as in the paper.
         penalty_every: The penalty is applied to one iteration in so many, and so many times over: it costs as much as
             an update.
@@ -56,49 +57,43 @@ class Objective:
     paired_weight: float = 0.0
     paired_most: float = 0.1
     spectrum_weight: float = 0.0
+    offset_bound: float | None = None
 
     def refiner_terms(
         self,
         refined: Tensor,
         synthetic: Tensor,
         logits: Tensor | None,
-        steady: Tensor | None = None,
         real: Tensor | None = None,
         spectrum: Tensor | None = None,
-    ) -> dict[str, Tensor]:
-        """Give the parts of L_R and their total.
+    ) -> list[tuple[str, float, Tensor]]:
+        """Return the terms of L_R: names, weights and values.
 
         Args:
-            refined: (N, 1, H, W).
+            refined: (N, 1, H, W), without the noise of its depths. Noise moves no label, and how much there is, is D's
+                to say: charged for it, refiners learnt half of a camera's.
             synthetic: (N, 1, H, W).
-            logits: The discriminator's for `refined`; without them the adversarial part is left out.
-            steady: (N, 1, H, W), `refined` without the noise of its depths, which is compared in its place where it is
-                known. Noise moves no label, and how much there is, is D's to say: charged for it, refiners learnt half
-                of a camera's.
+            logits: The discriminator's for the refined maps; without them the adversarial term is left out.
             real: (N, 1, H, W), the camera's maps of the same hands, where pairs are compared.
             spectrum: (), the distance of the spectra of noise, where they are compared.
         """
-        kept = refined if steady is None else steady
         change = self_regularization_loss(
-            kept, synthetic, psi=self.psi, reduction=self.reduction, missing_weight=self.missing_weight
+            refined, synthetic, psi=self.psi, reduction=self.reduction, missing_weight=self.missing_weight
         )
-        total = self.self_regularization_weight * change
-        terms = {"train/refiner/self_regularization": change}
+        terms = [("self_regularization", self.self_regularization_weight, change)]
         if self.offset_weight > 0:
-            terms["train/refiner/offset"] = offset = offset_loss(kept, synthetic)
-            total = total + self.offset_weight * offset
+            terms.append(("offset", self.offset_weight, offset_loss(refined, synthetic, self.offset_bound)))
         if self.paired_weight > 0 and real is not None:
-            terms["train/refiner/paired"] = paired = paired_loss(kept, real, synthetic, self.paired_most)
-            total = total + self.paired_weight * paired
+            paired = paired_loss(refined, real, synthetic, self.paired_most)
+            terms.append(("paired", self.paired_weight, paired))
         if logits is not None:
-            terms["train/refiner/adversarial"] = adversarial = adversarial_loss(
+            adversarial = adversarial_loss(
                 logits, target_refined=False, kind=self.adversarial, reduction=self.reduction
             )
-            total = total + adversarial
+            terms.append(("adversarial", 1.0, adversarial))
         if spectrum is not None:
-            terms["train/refiner/spectrum"] = spectrum
-            total = total + self.spectrum_weight * spectrum
-        return terms | {"train/refiner/total": total}
+            terms.append(("spectrum", self.spectrum_weight, spectrum))
+        return terms
 
     def pixel_costs(
         self, refined: Tensor, synthetic: Tensor, logits: Tensor, patch_px: int, turn_back: Callable[[Tensor], Tensor]

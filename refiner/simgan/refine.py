@@ -19,6 +19,7 @@ from refiner.datasets.store_writer import CHUNK_ITEMS, StoreWriter, provenance
 from refiner.errors import StoreError
 from refiner.files import require_apart
 from refiner.geometry.depth import DepthCodec, to_mm, to_units
+from refiner.nets.refiner.base import Noise, draw_noise
 from refiner.simgan.checkpoint import TrainedRefiner, load_refiner
 
 NETWORK_BATCH = 32
@@ -66,10 +67,10 @@ def refine(
     trained = load_refiner(checkpoint)
     store = DepthStore(src)
     check_fit(store, trained.codec, checkpoint)
-    if variants > 1 and trained.noise_channels == 0:
+    if variants > 1 and not trained.noise_shapes:
         raise StoreError(
             f"--variants {variants}: {checkpoint} has no noise input, so all variants would be the same. "
-            "Use --variants 1, or train with noise_channels > 0."
+            "Use --variants 1, or train one that takes noise."
         )
     codec = trained.codec
     configuration = {
@@ -159,11 +160,11 @@ def refine_items(
         distance_mm[: high - low] = z_mm[low:high]
         for variant in range(variants):
             items = range(start + low, start + high)
-            noise = _noise(trained.noise_shape(NETWORK_BATCH), seed, items, variant)
+            noise = _noise(trained, seed, items, variant)
             with torch.inference_mode():
                 inputs = (
                     torch.from_numpy(padded).to(device),
-                    None if noise is None else torch.from_numpy(noise).to(device),
+                    {name: values.to(device) for name, values in noise.items()},
                     torch.from_numpy(distance_mm).to(device),
                 )
                 output = network(*inputs).float().cpu().numpy()[: high - low, 0]
@@ -195,11 +196,9 @@ def _batches(first: int, last: int, batch_size: int) -> Iterator[tuple[int, int]
     return ((begin, min(begin + step, last)) for begin in range(first, last, step))
 
 
-def _noise(shape: tuple[int, ...] | None, seed: int, items: range, variant: int) -> NDArray[np.float32] | None:
-    if shape is None:
-        return None
-    noise = np.zeros(shape, np.float32)
-    for row, item in enumerate(items):
-        rng = np.random.default_rng((_NOISE_STREAM, seed, item, variant))
-        noise[row] = rng.standard_normal(shape[1:], dtype=np.float32)
-    return noise
+def _noise(trained: TrainedRefiner, seed: int, items: range, variant: int) -> Noise:
+    """Draw the noise of items; what a batch is padded with gets zeros."""
+    keys = ((_NOISE_STREAM, seed, item, variant) for item in items)
+    drawn = draw_noise(trained.noise_shapes, map(np.random.default_rng, keys))
+    padding = NETWORK_BATCH - len(items)
+    return {name: torch.cat([rows, rows.new_zeros((padding, *rows.shape[1:]))]) for name, rows in drawn.items()}

@@ -14,7 +14,7 @@ from refiner.cli import train as train_module
 from refiner.cli.main import main
 from refiner.cli.training import without_expected_noise
 from refiner.frameworks import lightning as L
-from refiner.nets.paper_refiner import PaperRefiner
+from refiner.nets.refiner import PaperRefiner
 from refiner.simgan.checkpoint import load_refiner
 from refiner.simgan.losses import lambda_for_mean
 from refiner.simgan.module import SimGAN
@@ -44,7 +44,15 @@ def built(name, size):
 
 
 def test_there_are_recipes():
-    assert NAMES == ["fast.yaml", "fitted.yaml", "kinect1.yaml", "kinect2.yaml", "nyu.yaml", "paper.yaml"]
+    assert NAMES == [
+        "composed.yaml",
+        "fast.yaml",
+        "fitted.yaml",
+        "kinect1.yaml",
+        "kinect2.yaml",
+        "nyu.yaml",
+        "paper.yaml",
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,6 +71,7 @@ SMALL = {
         "--model.refiner.init_args.channels", "4", "--model.schedule.refiner_warmup", "1",
         "--model.schedule.discriminator_warmup", "1", "--data.num_workers", "0",
     ],
+    "composed.yaml": ["--model.schedule.discriminator_warmup", "1"],
     "fast.yaml": ["--model.schedule.discriminator_warmup", "1"],
     "kinect1.yaml": ["--model.schedule.discriminator_warmup", "1", "--model.refiner.init_args.camera_px", "12"],
     "kinect2.yaml": ["--model.schedule.discriminator_warmup", "1", "--model.refiner.init_args.camera_px", "8"],
@@ -106,13 +115,13 @@ def test_paper_recipe_is_the_papers():
         assert optimizer.defaults["momentum"] == 0
     assert 0.0002 * model._learning_rate_factor(599_999) == 0.0002
     assert 0.0002 * model._learning_rate_factor(600_000) == 0.00005
-    assert model.objective == Objective(
+    assert model.game.objective == Objective(
         "cross_entropy", "identity", "mean", lambda_for_mean(0.001, 224**2, 49), penalty_weight=0.0
     )
     assert model.history.capacity == 50 * cli.datamodule.batch_size
     assert model.refiner_average is None
     assert model.discriminator.detail_gain == 0
-    assert model.refiner.noise_channels == 0
+    assert model.refiner.noise_shapes(224, 224) == {}
 
 
 class Watch(L.Callback):
@@ -176,9 +185,10 @@ def test_paper_recipe_is_the_default_of_the_signature():
     assert PaperRefiner(**network).settings == PaperRefiner().settings
 
 
-def test_fast_recipe_starts_as_the_identity_and_takes_noise():
-    model = built("fast.yaml", 64).model.eval()
-    assert model.refiner.noise_channels > 0
+@pytest.mark.parametrize("name", ["composed.yaml", "fast.yaml"])
+def test_recipes_start_as_the_identity_and_take_noise(name):
+    model = built(name, 64).model.eval()
+    assert model.refiner.noise_shapes(64, 64)
     x = torch.where(torch.rand(2, 1, 64, 64) < 0.5, torch.ones(()), torch.rand(2, 1, 64, 64))
     torch.testing.assert_close(model.refiner(x, None, torch.tensor([500.0, 900.0])), x, rtol=0, atol=0)
     assert model.refiner_average is not None

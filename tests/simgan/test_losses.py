@@ -187,4 +187,6 @@ def test_offset_by_hand():
     refined = torch.tensor([[0.1, 0.5, 0.0, 1.0], [0.1, -0.1, 0.2, -0.2]]).view(2, 1, 2, 2)
     # First map: +0.1 and +0.3 where both have a reading, 0.2 on average; the second's noise averages to nothing.
     assert offset_loss(refined, synthetic).item() == pytest.approx(0.1)
+    bounded = offset_loss(refined, synthetic, 0.1).item()
+    assert bounded == pytest.approx(0.1 * (math.tanh(1) + math.tanh(3)) / 2 / 2)
     assert offset_loss(torch.ones(2, 1, 2, 2), synthetic) == 0

@@ -4,38 +4,36 @@ import torch
 from refiner.simgan.objective import Objective
 
 
-def test_parts_of_the_refiner_and_their_weight():
+def plain(terms):
+    return {name: (weight, value.item()) for name, weight, value in terms}
+
+
+def test_terms_of_the_refiner_and_their_weights():
     refined, synthetic = torch.full((2, 1, 4, 4), 0.5), torch.zeros(2, 1, 4, 4)
     objective = Objective("least_squares", "identity", "mean", self_regularization_weight=3.0)
-    terms = objective.refiner_terms(refined, synthetic, torch.ones(2, 1, 2, 2))
+    terms = plain(objective.refiner_terms(refined, synthetic, torch.ones(2, 1, 2, 2)))
     # The target is real = 0: (1 - 0)^2 / 2.
-    assert {name: value.item() for name, value in terms.items()} == pytest.approx(
-        {
-            "train/refiner/self_regularization": 0.5,
-            "train/refiner/adversarial": 0.5,
-            "train/refiner/total": 0.5 + 3.0 * 0.5,
-        }
-    )
+    assert terms == {"self_regularization": (3.0, pytest.approx(0.5)), "adversarial": (1.0, pytest.approx(0.5))}
 
 
-def test_noise_is_not_charged():
-    synthetic, steady = torch.zeros(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.1)
-    objective = Objective(reduction="mean", self_regularization_weight=0.5, offset_weight=2.0)
-    terms = objective.refiner_terms(steady + 0.3, synthetic, None, steady)
-    assert terms["train/refiner/offset"].item() == pytest.approx(0.1)
-    assert terms["train/refiner/self_regularization"].item() == pytest.approx(0.1)
-    assert terms["train/refiner/total"].item() == pytest.approx(0.5 * 0.1 + 2 * 0.1)
-    assert objective.refiner_terms(steady + 0.3, synthetic, None)["train/refiner/offset"].item() == pytest.approx(0.4)
+def test_what_weighs_is_a_term():
+    refined, synthetic = torch.full((1, 1, 4, 4), 0.1), torch.zeros(1, 1, 4, 4)
+    objective = Objective(self_regularization_weight=0.5, offset_weight=2.0, paired_weight=3.0, spectrum_weight=4.0)
+    terms = plain(objective.refiner_terms(refined, synthetic, None, real=synthetic, spectrum=torch.tensor(0.7)))
+    assert terms == {
+        "self_regularization": (0.5, pytest.approx(0.1)),
+        "offset": (2.0, pytest.approx(0.1)),
+        "paired": (3.0, pytest.approx(0.1)),
+        "spectrum": (4.0, pytest.approx(0.7)),
+    }
 
 
 def test_refiner_without_a_discriminator():
-    terms = Objective().refiner_terms(torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), None)
-    assert set(terms) == {"train/refiner/self_regularization", "train/refiner/total"}
-    assert terms["train/refiner/total"].item() == pytest.approx(1.024)  # lambda times the mean of |1 - 0|
-    terms = Objective(reduction="sum", self_regularization_weight=0.001).refiner_terms(
-        torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2), None
-    )
-    assert terms["train/refiner/total"].item() == pytest.approx(0.001 * 4)  # the equations as printed
+    """Lambda of the recipe, and of the equations as printed; 16 pixels are moved by 1."""
+    moved, synthetic = torch.full((1, 1, 4, 4), 0.5), torch.full((1, 1, 4, 4), -0.5)
+    assert plain(Objective().refiner_terms(moved, synthetic, None)) == {"self_regularization": (1.024, 1.0)}
+    printed = Objective(reduction="sum", self_regularization_weight=0.001)
+    assert plain(printed.refiner_terms(moved, synthetic, None)) == {"self_regularization": (0.001, 16.0)}
 
 
 def test_parts_of_the_discriminator():

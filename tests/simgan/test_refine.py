@@ -11,8 +11,7 @@ from refiner.cli.main import main
 from refiner.datasets.store import DepthStore, store_digest
 from refiner.datasets.store_writer import StoreWriter
 from refiner.hand.skeleton import HAND21
-from refiner.nets.paper_refiner import PaperRefiner
-from refiner.nets.refiner import ResidualRefiner
+from refiner.nets.refiner import PaperRefiner, ResidualRefiner
 from refiner.simgan import refine as refine_module
 from refiner.simgan.refine import near_silhouette
 

@@ -14,9 +14,10 @@ from torch.optim import SGD
 
 from refiner.errors import TrainingError
 from refiner.frameworks import lightning as L
-from refiner.nets.paper_refiner import PaperRefiner
+from refiner.nets.refiner import PaperRefiner
 from refiner.simgan import spectrum
 from refiner.simgan.callbacks import SampleSheets
+from refiner.simgan.health import STATISTICS
 from refiner.simgan.probe import ProbeNumbers
 from refiner.simgan.schedule import UpdateSchedule
 
@@ -40,6 +41,7 @@ TAGS = {
     "val/two_sample_accuracy",
     "val/hole_rate_gap",
     "val/score",
+    *(f"val/{name}{whose}" for name in STATISTICS for whose in ("", "_camera")),
 }
 
 
@@ -199,7 +201,7 @@ def read_scalars(folder):
 def test_resuming_at_any_update_is_bitwise_exact(data, monkeypatch, spectrum_weight):
     for name, value in {"PATCH_PX": 4, "STRIDE_PX": 2, "_COARSE_PX": 2, "_SMOOTH_MM": 100.0}.items():
         monkeypatch.setattr(spectrum, name, value)  # maps of 16 px show no patch of 16
-    objective = replace(simgan().objective, spectrum_weight=spectrum_weight)
+    objective = replace(simgan().game.objective, spectrum_weight=spectrum_weight)
 
     class Keep(L.Callback):
         def on_train_batch_end(self, trainer, *_):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refiner.geometry.crop import crop_cube
-from refiner.nets.sampling import camera_sampling, filtered, round_depth, round_disparity
+from refiner.nets.refiner.sampling import camera_sampling, filtered, round_depth, round_disparity
 
 HALF_MM = torch.tensor(100.0)
 

@@ -3,52 +3,43 @@ import math
 import pytest
 import torch
 from fakes import awake
+from scenes import METRE, discs, noise_for, zeros_for
 
 from refiner.nets.blocks import dimness_octaves
-from refiner.nets.paper_refiner import PaperRefiner
-from refiner.nets.refiner import ResidualRefiner
+from refiner.nets.refiner import PaperRefiner, ResidualRefiner
 
 
-def balls(items, size=16):
-    """Network depth of discs, +1 around them."""
-    v, u = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
-    radius = torch.hypot(u - size / 2, v - size / 2)
-    depth = torch.stack([torch.where(radius < 3 + i % 3, radius / 20 - 0.3 + 0.05 * i, 1.0) for i in range(items)])
-    return depth[:, None]
-
-
-def mild(network, size, items, seed=0):
+def mild(network, items, size=16, seed=0):
     """Noise that changes no untrained choice."""
-    noise = torch.randn(network.noise_shape(items, size, size), generator=torch.Generator().manual_seed(seed))
-    noise[:, : 2 * network.fold**2].clamp_(-0.1, 0.1)  # the choice's
-    return noise
+    noise = noise_for(network, items, size, seed)
+    return noise | {name: noise[name].clamp(-0.1, 0.1) for name in ("own", "near")}
 
 
 @pytest.mark.parametrize("fold", [1, 2, 4])
 @pytest.mark.parametrize("size", [16, 17])
 def test_residual_refiner_starts_as_the_identity(fold, size):
-    network, x = ResidualRefiner(channels=8, blocks=1, fold=fold), balls(3, size)
+    network, x = ResidualRefiner(channels=8, blocks=1, fold=fold), discs(3, size)
     for training in (True, False):
         torch.testing.assert_close(network.train(training)(x), x, rtol=0, atol=0)
-    y = network(x, mild(network, size, 3))
+    y = network(x, mild(network, 3, size))
     assert torch.equal(y == 1, x == 1)
     # 0.01 of noise, that of neighbours alike: two of three columns of the filter are shared.
     many = x.repeat(200, 1, 1, 1)
-    y, hand = network(many, mild(network, size, 600)), many < 1
+    y, hand = network(many, mild(network, 600, size)), many < 1
     change = torch.where(hand, y - many, torch.nan)
     assert change[hand].std().item() == pytest.approx(0.01, rel=0.06)
     pairs = torch.stack([change[..., :-1].flatten(), change[..., 1:].flatten()])
     pairs = pairs[:, ~pairs.isnan().any(dim=0)]
     assert torch.corrcoef(pairs)[0, 1].item() == pytest.approx(2 / 3, abs=0.04)
     # Beyond the margin of 2 a pixel changes its mind: 2.3 % of the hand's are lost.
-    noise = torch.randn(network.noise_shape(600, size, size), generator=torch.Generator().manual_seed(1))
+    noise = noise_for(network, 600, size, seed=1)
     assert (network.train()(many, noise) == 1)[hand].float().mean().item() == pytest.approx(0.0228, abs=0.006)
 
 
 def test_residual_refiner_cannot_break_labels():
     network = awake(ResidualRefiner(channels=8, blocks=2, max_shift=0.1, max_noise=0.05, reach_px=2)).eval()
-    x = balls(6)
-    y = network(x, torch.randn(network.noise_shape(6, 16, 16)))
+    x = discs(6)
+    y = network(x, noise_for(network, 6))
     assert y.min() >= -1
     assert y.max() <= 1
     both = (x < 1) & (y < 1)
@@ -61,30 +52,31 @@ def test_residual_refiner_cannot_break_labels():
 
 
 def test_a_draw_and_its_opposite_by_hand():
-    network, x = awake(ResidualRefiner(channels=8, blocks=1)), balls(4)
-    noise = torch.randn(network.noise_shape(4, 16, 16), generator=torch.Generator().manual_seed(0))
+    network, x = awake(ResidualRefiner(channels=8, blocks=1)), discs(4)
+    noise = noise_for(network, 4)
     draw = network.draw(x, noise)
     torch.testing.assert_close(draw.refined, network(x, noise), rtol=0, atol=0)
-    turned = torch.cat([-noise[:, :8], noise[:, 8:]], dim=1)  # the choice's noise comes first
+    turned = noise | {name: -noise[name] for name in ("own", "near")}
     torch.testing.assert_close(draw.opposite, network(x, turned), rtol=0, atol=0)
     possible = torch.nn.functional.max_pool2d((x < 1).float(), 3, 1, 1) > 0
-    wanted = (draw.choice + draw.noise > 0) | ~possible
+    (choice,) = draw.choices
+    wanted = (choice.logit + choice.noise > 0) | ~possible
     assert torch.equal(draw.refined == 1, wanted)
     assert not draw.opposite.requires_grad
-    assert (draw.choice[~possible] == 0).all()
+    assert (choice.logit[~possible] == 0).all()
 
 
-def test_what_is_steady_in_a_draw_is_its_depth_without_noise():
-    network, x = ResidualRefiner(8, 1, first_noise=0.05, max_noise=10.0), balls(200)
+def test_a_draw_has_its_depth_without_noise():
+    network, x = ResidualRefiner(8, 1, first_noise=0.05, max_noise=10.0), discs(200)
     torch.nn.init.constant_(network.last.bias, 0.7)  # s = a = 0.07, m does not depend on the noise
-    noise = torch.randn(network.noise_shape(200, 16, 16), generator=torch.Generator().manual_seed(0))
+    noise = noise_for(network, 200)
     draw = network.draw(x, noise)
     both = (draw.refined < 1) & (x < 0.5)  # nothing is cut at the far face
     wanted = 0.1 * torch.tanh(torch.tensor(0.07))
-    torch.testing.assert_close((draw.steady - x)[both], wanted.expand(int(both.sum())))
-    assert (draw.refined - draw.steady)[both].std().item() == pytest.approx(0.05 + 0.1 * 0.07, rel=0.05)
-    assert (draw.steady == 1)[(x < 0.5) & (draw.refined == 1)].all()
-    assert draw.steady.requires_grad
+    torch.testing.assert_close((draw.noise_free - x)[both], wanted.expand(int(both.sum())))
+    assert (draw.refined - draw.noise_free)[both].std().item() == pytest.approx(0.05 + 0.1 * 0.07, rel=0.05)
+    assert (draw.noise_free == 1)[(x < 0.5) & (draw.refined == 1)].all()
+    assert draw.noise_free.requires_grad
 
 
 def test_rims_may_fall_away_farther_than_the_rest():
@@ -93,11 +85,8 @@ def test_rims_may_fall_away_farther_than_the_rest():
     torch.nn.init.constant_(network.last.bias, 20.0)  # s at its greatest; the choice's own number is cut off
     x = torch.full((1, 1, 16, 16), 0.0)
     x[..., :8] = 1.0
-    steady = network.draw(x, torch.zeros(network.noise_shape(1, 16, 16))).steady
-    torch.testing.assert_close(steady[0, 0, 8, 8:12], torch.tensor([0.5, 0.3, 0.1, 0.1]), rtol=0, atol=1e-5)
-
-
-METRE = torch.tensor([1000.0])
+    noise_free = network.draw(x, zeros_for(network, 1)).noise_free
+    torch.testing.assert_close(noise_free[0, 0, 8, 8:12], torch.tensor([0.5, 0.3, 0.1, 0.1]), rtol=0, atol=1e-5)
 
 
 def test_noise_at_the_cameras_pixels_is_averaged_to_the_maps():
@@ -107,8 +96,7 @@ def test_noise_at_the_cameras_pixels_is_averaged_to_the_maps():
     """
     network = ResidualRefiner(8, 1, camera_px=2, focal_px=2000 / 260 * 16, first_noise=0.02).eval()
     x = torch.zeros(400, 1, 16, 16)
-    noise = torch.randn(network.noise_shape(400, 16, 16), generator=torch.Generator().manual_seed(0))
-    noise[:, : 2 * network.fold**2].clamp_(-0.1, 0.1)
+    noise = mild(network, 400)
     change = network(x, noise, METRE.expand(400))[:, 0, 2:-2, 2:-2]
     # Tent and box are filters in a row: variances are sums over products of their weights, for every phase.
     variances, apart = [], []
@@ -128,8 +116,7 @@ def test_noise_at_the_cameras_pixels_is_averaged_to_the_maps():
 def test_noise_is_alike_as_far_as_the_camera_matches():
     """A filter of 7 begins as the mean of 5: neighbours share four of five columns, those five apart none."""
     network, x = ResidualRefiner(8, 1, field_px=7, first_noise=0.02).eval(), torch.zeros(100, 1, 16, 16)
-    noise = torch.randn(network.noise_shape(100, 16, 16), generator=torch.Generator().manual_seed(0))
-    noise[:, : 2 * network.fold**2].clamp_(-0.1, 0.1)
+    noise = mild(network, 100)
     change = network(x, noise)[:, 0, 3:-3, 3:-3]
     assert change.std().item() == pytest.approx(0.02, rel=0.05)
     for apart, wanted in ((1, 0.8), (5, 0.0)):
@@ -177,12 +164,12 @@ def test_dots_that_cannot_be_are_refused(dots_per_px, step_mm):
 
 def test_dots_have_numbers_of_their_own():
     network = ResidualRefiner(8, 1, camera_px=2, focal_px=100.0, step_mm=3.0, dots_per_px=0.2, first_noise=0.0).eval()
-    assert network.noise_shape(1, 16, 16) == (1, 8 + 32, 8, 8)
+    assert network.noise_shapes(16, 16)["depth"] == (32, 8, 8)
     slope = (torch.arange(16.0) / 130).expand(1, 1, 16, 16)
-    noise = torch.randn(network.noise_shape(1, 16, 16), generator=torch.Generator().manual_seed(0))
-    noise[:, :8].clamp_(-0.1, 0.1)  # the choice's
-    others = noise.clone()
-    others[:, -16:] = others[:, -16:].flip(1)
+    noise = mild(network, 1)
+    flipped = noise["depth"].clone()
+    flipped[:, -16:] = flipped[:, -16:].flip(1)
+    others = noise | {"depth": flipped}
     assert not torch.equal(network(slope, noise, METRE), network(slope, others, METRE))
     assert torch.isfinite(network(slope, None, METRE)).all()
 
@@ -190,8 +177,8 @@ def test_dots_have_numbers_of_their_own():
 def test_what_sends_little_light_back_is_less_certain_and_noisier():
     """Walls that face the camera and that fall away by 60 degrees, one octave dimmer, at 1 m and twice as far away."""
     network = ResidualRefiner(8, 1, margin=1.0, sharpness=4.0)
-    noise = torch.ones(network.noise_shape(1, 32, 32))
-    noise[:, :8] = 0.0  # the choice's
+    noise = zeros_for(network, 1, 32)
+    noise["depth"] += 1
     facing = torch.zeros(1, 1, 32, 32)
     tilted = facing + math.sqrt(3) * (torch.arange(32) - 16) / 16
     for depth, distance_mm, octaves in (
@@ -203,11 +190,13 @@ def test_what_sends_little_light_back_is_less_certain_and_noisier():
     ):
         draw = network.draw(depth, noise, distance_mm)
         inside = (slice(None), slice(None), slice(12, 20), slice(12, 20))
-        torch.testing.assert_close(draw.choice[inside], torch.full((1, 1, 8, 8), -1 - 4 * max(1.32 - octaves, 0.0)))
+        torch.testing.assert_close(
+            draw.choices[0].logit[inside], torch.full((1, 1, 8, 8), -1 - 4 * max(1.32 - octaves, 0.0))
+        )
         # f is 3 inside, the sum of a filter that keeps the variance of independent numbers; noise grows over 2 octaves.
         wanted = 0.3 * math.tanh(3 * 0.01 * 2 ** min(octaves, 2) / 0.3)
-        torch.testing.assert_close((draw.refined - draw.steady)[inside], torch.full((1, 1, 8, 8), wanted))
-    assert (network.draw(torch.ones(1, 1, 32, 32), noise, METRE).choice == 0).all()
+        torch.testing.assert_close((draw.refined - draw.noise_free)[inside], torch.full((1, 1, 8, 8), wanted))
+    assert (network.draw(torch.ones(1, 1, 32, 32), noise, METRE).choices[0].logit == 0).all()
     with pytest.raises(ValueError, match="give distance_mm"):
         network(facing, noise)
 
@@ -215,42 +204,46 @@ def test_what_sends_little_light_back_is_less_certain_and_noisier():
 def test_dimness_counts_from_the_reference_distance():
     network, twice = (ResidualRefiner(8, 1, sharpness=4.0) for _ in range(2))
     twice.reference_mm.fill_(2000.0)
-    x, noise = balls(2), torch.zeros(network.noise_shape(2, 16, 16))
+    x, noise = discs(2), zeros_for(network, 2)
     near, far = (torch.full((2,), mm) for mm in (900.0, 1800.0))
-    torch.testing.assert_close(network.draw(x, noise, near).choice, twice.draw(x, noise, far).choice)
+    torch.testing.assert_close(
+        network.draw(x, noise, near).choices[0].logit, twice.draw(x, noise, far).choices[0].logit
+    )
 
 
 def test_what_faces_the_camera_is_never_lost_altogether():
     network = ResidualRefiner(8, 1, margin=1.0, sharpness=4.0)
     torch.nn.init.constant_(network.last.bias, 100.0)  # m = 0.1 * 100 without bound
-    draw = network.draw(torch.zeros(1, 1, 16, 16), torch.zeros(network.noise_shape(1, 16, 16)), METRE)
-    inside = draw.choice[..., 1:-1, 1:-1]  # half are lost at 0.95 of the light
+    draw = network.draw(torch.zeros(1, 1, 16, 16), zeros_for(network, 1), METRE)
+    inside = draw.choices[0].logit[..., 1:-1, 1:-1]  # half are lost at 0.95 of the light
     torch.testing.assert_close(inside, torch.full_like(inside, -4 * 0.07))
-    torch.testing.assert_close(draw.excess, torch.full_like(draw.excess, 10 - (1 + 4 * (1.32 - 0.07))))
+    assert draw.excess.item() == pytest.approx((10 - (1 + 4 * (1.32 - 0.07))) ** 2)
 
 
 def test_choices_are_learnt_for_areas():
     network = awake(ResidualRefiner(8, 1, choice_px=7, choice_gain=0.3, margin=99.0))
     single = ResidualRefiner(**(network.settings | {"choice_px": 1, "choice_gain": 1.0}))
     single.load_state_dict(network.state_dict())
-    noise = torch.zeros(network.noise_shape(2, 16, 16))
+    noise = zeros_for(network, 2)
     depth = 0.1 * torch.rand(2, 1, 16, 16)
     whole, each = (net.draw(depth, noise) for net in (network, single))
-    assert each.choice.std() > 0
-    torch.testing.assert_close(whole.choice[..., 8, 8] + 99, 0.3 * (each.choice[..., 5:12, 5:12] + 99).mean(dim=(2, 3)))
+    assert each.choices[0].logit.std() > 0
+    torch.testing.assert_close(
+        whole.choices[0].logit[..., 8, 8] + 99, 0.3 * (each.choices[0].logit[..., 5:12, 5:12] + 99).mean(dim=(2, 3))
+    )
 
 
 def test_one_threshold_for_all_maps_is_what_the_camera_has():
     network = awake(ResidualRefiner(8, 1, choice_px=None, choice_gain=8.0, margin=1.0, sharpness=4.0))
     with torch.no_grad():
         network.threshold.fill_(0.25)
-    depth, noise = balls(3), torch.zeros(network.noise_shape(3, 16, 16))
+    depth, noise = discs(3), zeros_for(network, 3)
     draw = network.draw(depth, noise, torch.full((3,), 1000.0))
     dimness = dimness_octaves(depth, torch.full((3,), 1000.0), network.reference_mm)
     wanted = 8 * 0.25 - 1 - 4 * (1.32 - dimness).clamp(min=0)
     hand = depth < 1
-    torch.testing.assert_close(draw.choice[hand], wanted[hand])
-    draw.choice[hand].sum().backward()
+    torch.testing.assert_close(draw.choices[0].logit[hand], wanted[hand])
+    draw.choices[0].logit[hand].sum().backward()
     assert network.threshold.grad == 8 * int(hand.sum())
 
 
@@ -262,21 +255,21 @@ def test_slits_are_closed_before_outlines_grow():
     depth = torch.ones(1, 1, 20, 24)
     depth[..., 5:10] = 0.0  # two fingers,
     depth[..., 11:16] = 0.0  # and a slit of a pixel
-    draw = network.draw(depth, torch.zeros(network.noise_shape(1, 20, 24)))
-    choice = draw.choice[0, 0, 10]
+    draw = network.draw(depth, None)
+    choice = draw.choices[0].logit[0, 0, 10]
     # Of 5 columns so many are readings; what a straight edge has, 3 inside and 2 outside, is neither for nor against.
     for column, readings in {5: 3, 7: 5, 9: 4, 11: 4}.items():
         assert choice[column].item() == pytest.approx(8 * 0.25 - 1 - 5 * (readings - 3) / 5)
     for column, readings in {3: 1, 4: 2, 10: 4}.items():
         assert choice[column].item() == pytest.approx(8 * -0.125 + 1 - 5 * (readings - 2) / 5, abs=1e-6)
     assert draw.refined[0, 0, 10, 10] < 1
-    draw.choice[..., 10].sum().backward()
+    draw.choices[0].logit[..., 10].sum().backward()
     assert (network.growth.grad, network.threshold.grad) == (8 * 20, 0)
 
 
 def test_choices_that_are_certain_stand_when_the_network_is_used():
-    network, x = ResidualRefiner(8, 1, margin=2.4), balls(3).repeat(100, 1, 1, 1)
-    noise = torch.randn(network.noise_shape(300, 16, 16), generator=torch.Generator().manual_seed(0))
+    network, x = ResidualRefiner(8, 1, margin=2.4), discs(3).repeat(100, 1, 1, 1)
+    noise = noise_for(network, 300)
     assert (network.train()(x, noise) == 1)[x < 1].float().mean().item() == pytest.approx(0.0082, abs=0.004)
     assert torch.equal(network.eval()(x, noise) == 1, x == 1)
 
@@ -287,26 +280,26 @@ def test_shares_of_the_choices_noise_add_up():
 
 
 def test_depths_have_a_gradient_and_choices_have_theirs():
-    network, x = awake(ResidualRefiner(channels=8, blocks=1)), balls(4)
-    noise = torch.randn(network.noise_shape(4, 16, 16))
+    network, x = awake(ResidualRefiner(channels=8, blocks=1)), discs(4)
+    noise = noise_for(network, 4)
     network(x, noise).sum().backward()
     shifts, spreads, choices = network.last.bias.grad.split(4)  # as the last layer gives them: s, a, m of four pixels
     assert shifts.abs().min() > 0
     assert spreads.abs().min() > 0
     assert (choices == 0).all()
-    network.draw(x, noise).choice.sum().backward()
+    network.draw(x, noise).choices[0].logit.sum().backward()
     assert network.last.bias.grad[8:].abs().min() > 0
 
 
 def test_no_unit_dies():
     network = awake(ResidualRefiner(channels=8, blocks=1))
     torch.nn.init.constant_(network.blocks[0].second.bias, -100.0)  # all units of the block below 0, everywhere
-    network(balls(2), torch.randn(network.noise_shape(2, 16, 16))).sum().backward()
+    network(discs(2), noise_for(network, 2)).sum().backward()
     assert network.blocks[0].second.bias.grad.abs().min() > 0
 
 
 def test_distance_is_seen_where_asked_for():
-    x = balls(2)
+    x = discs(2)
     near, far = torch.tensor([500.0, 500.0]), torch.tensor([700.0, 700.0])
     blind, seeing = (awake(ResidualRefiner(8, 1, sees_distance=sees)).eval() for sees in (False, True))
     assert torch.equal(blind(x, None, near), blind(x, None, far))
@@ -316,11 +309,11 @@ def test_distance_is_seen_where_asked_for():
 
 
 def test_noise_matters_and_is_an_input():
-    network, x = awake(ResidualRefiner(channels=8, blocks=1)).eval(), balls(2)
-    noise = torch.randn(network.noise_shape(2, 16, 16))
+    network, x = awake(ResidualRefiner(channels=8, blocks=1)).eval(), discs(2)
+    noise = noise_for(network, 2)
     torch.testing.assert_close(network(x, noise), network(x, noise), rtol=0, atol=0)
-    assert not torch.equal(network(x, noise), network(x, 0 * noise))
-    torch.testing.assert_close(network(x), network(x, 0 * noise), rtol=0, atol=0)
+    assert not torch.equal(network(x, noise), network(x, zeros_for(network, 2)))
+    torch.testing.assert_close(network(x), network(x, zeros_for(network, 2)), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -336,9 +329,11 @@ def test_noise_matters_and_is_an_input():
 @pytest.mark.parametrize("training", [True, False])
 def test_output_does_not_depend_on_batch_companions(network, training):
     awake(network).train(training)
-    x = balls(4)
-    noise = torch.randn(network.noise_shape(4, 16, 16))
-    alone = torch.cat([network(x[i : i + 1], noise[i : i + 1], METRE) for i in range(4)])
+    x = discs(4)
+    noise = noise_for(network, 4)
+    alone = torch.cat(
+        [network(x[i : i + 1], {name: values[i : i + 1] for name, values in noise.items()}, METRE) for i in range(4)]
+    )
     together = network(x, noise, METRE.expand(4))
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-4)  # float convolutions differ between shapes
 
@@ -356,4 +351,4 @@ def test_settings_rebuild_the_network(network):
     again = type(network)(**network.settings)
     again.load_state_dict(network.state_dict())
     assert again.settings == network.settings
-    assert again.noise_shape(2, 16, 16) == network.noise_shape(2, 16, 16)
+    assert again.noise_shapes(16, 16) == network.noise_shapes(16, 16)

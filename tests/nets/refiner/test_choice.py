@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from refiner.nets.choice import ChoicePrior, at_outline, choice_noise, share_of_readings
+from refiner.nets.refiner.choice import ChoicePrior, at_outline, choice_noise, share_of_readings
 
 
 def test_the_prior_by_hand():

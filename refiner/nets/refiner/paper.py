@@ -1,21 +1,17 @@
-"""The refiner of Shrivastava et al. (2017): (N, 1, H, W) network depth in and out, as all refiners here.
-
-Its calls are those of `refiner.nets.refiner.ResidualRefiner`, which takes noise beside the maps; this one takes none.
-"""
+"""The refiner of Shrivastava et al. (2017), a function of the map: it takes no noise."""
 
 from torch import Tensor, nn
 
 from refiner.nets.blocks import ResidualBlock
+from refiner.nets.refiner.base import Draw, Noise, Refiner
 
 
-class PaperRefiner(nn.Module):
+class PaperRefiner(Refiner):
     """The paper's refiner: convolution, ResNet blocks, 1x1 convolution; no stride, no pooling.
 
     Hands (224 px): 7x7 kernels, 10 blocks, 4,018,625 parameters. Eyes (35 x 55 px): 3x3, 4 blocks, 296,129.
     The paper names no activation after the first convolution (here ReLU, as in the blocks) and none at the output.
     """
-
-    noise_channels = 0
 
     def __init__(self, channels: int = 64, blocks: int = 10, kernel: int = 7) -> None:
         """Build the network.
@@ -31,10 +27,7 @@ class PaperRefiner(nn.Module):
         self.blocks = nn.Sequential(*(ResidualBlock(channels, kernel) for _ in range(blocks)))
         self.last = nn.Conv2d(channels, 1, 1)
 
-    def noise_shape(self, items: int, height: int, width: int) -> tuple[int, int, int, int]:
-        """Give the shape of the noise for so many maps: none is used."""
-        return items, 0, height, width
-
-    def forward(self, depth: Tensor, noise: Tensor | None = None, distance_mm: Tensor | None = None) -> Tensor:  # noqa: ARG002
+    def draw(self, depth: Tensor, noise: Noise | None = None, distance_mm: Tensor | None = None) -> Draw:  # noqa: ARG002
         """Refine (N, 1, H, W); the output is not bounded. Noise and distance are not used."""
-        return self.last(self.blocks(self.first(depth).relu_()))
+        refined = self.last(self.blocks(self.first(depth).relu_()))
+        return Draw(refined, refined)

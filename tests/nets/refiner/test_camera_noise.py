@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from refiner.nets.camera_noise import CameraNoise, mean_window
-from refiner.nets.sampling import camera_sampling
+from refiner.nets.refiner.camera_noise import CameraNoise, mean_window
+from refiner.nets.refiner.sampling import camera_sampling
 
 DISTANCE_MM = torch.full((50,), 1000.0)
 
@@ -11,8 +11,9 @@ def drawn(camera, seed=0, side=16):
     """Draw noise for maps of 16 px that show 260 mm."""
     numbers = 2 if camera.dots_per_px > 0 else 1
     sides = 50, numbers, camera.most_px * side, camera.most_px * side
-    independent = torch.randn(sides, generator=torch.Generator().manual_seed(seed))
-    return camera.draw(independent, DISTANCE_MM, side, side)
+    generator = torch.Generator().manual_seed(seed)
+    independent, phase = torch.randn(sides, generator=generator), torch.randn(50, 2, generator=generator)
+    return camera.draw(independent, phase, DISTANCE_MM, side, side)
 
 
 def measured(camera, deviation, seed=0):

@@ -1,9 +1,4 @@
-"""The refiner of the fast recipe: a network that turns a rendered depth map into one that a camera might have taken.
-
-Like the paper's it takes and gives (N, 1, H, W) network depth ([-1, 1], +1 = no reading), keeps the resolution, and
-treats each map by itself. Its second input is noise, standard normal, of the shape that `noise_shape` says: an input
-and not a draw inside, so that the caller decides which maps get which noise.
-"""
+"""The refiner of the fast recipe."""
 
 import inspect
 from collections.abc import Callable
@@ -13,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from refiner.geometry.depth import DepthCodec
 from refiner.nets.blocks import (
     DISTANCE_PLANES,
     NO_READING,
@@ -24,8 +20,9 @@ from refiner.nets.blocks import (
     is_reading,
     mean_around,
 )
-from refiner.nets.camera_noise import CameraNoise, mean_window
-from refiner.nets.choice import ChoicePrior, at_outline, choice_noise, share_of_readings
+from refiner.nets.refiner.base import Choice, Draw, Noise, NoiseShapes, Refiner
+from refiner.nets.refiner.camera_noise import CameraNoise, mean_window
+from refiner.nets.refiner.choice import ChoicePrior, at_outline, choice_noise, share_of_readings
 
 _LEAK = 0.2
 """Negative slope of the residual refiner: with ReLU every unit of the last block died within 1,000 updates."""
@@ -34,45 +31,25 @@ _DIMMEST = 2.0
 """Noise of depth grows no more beyond this dimness, in octaves: there is hardly a reading left."""
 
 
-class Draw(NamedTuple):
-    """What training needs of one pass: the choices are random, and no gradient passes through them.
-
-    Attributes:
-        refined: (N, 1, H, W), as `forward` gives it; its gradient is that of the depths.
-        opposite: (N, 1, H, W), the same with the sign of the choice's noise turned; no gradient.
-        choice: (N, 1, H, W), c without its noise, with its gradient; 0 where no reading is possible.
-        noise: (N, 1, H, W), the choice's noise, standard normal; in evaluation mode its tries are cut off.
-        excess: (N, 1, H, W), how far m goes beyond its bound before it is bounded.
-        steady: (N, 1, H, W), as `refined`, but for the noise of its depths.
-    """
-
-    refined: Tensor
-    opposite: Tensor
-    choice: Tensor
-    noise: Tensor
-    excess: Tensor
-    steady: Tensor
-
-
 class _Parts(NamedTuple):
-    """d, d without noise, c without its own, c's noise, where a reading is possible, `Draw.excess`: (N, 1, H, W)."""
+    """d, d without noise, c without its own, c's noise, where a reading is possible, what m is beyond its bound."""
 
     depth: Tensor
-    steady: Tensor
+    noise_free: Tensor
     choice: Tensor
     noise: Tensor
     possible: Tensor
     excess: Tensor
 
 
-class ResidualRefiner(nn.Module):
+class ResidualRefiner(Refiner):
     """A refiner that is quick, begins near the identity, and decides for each pixel whether there is a reading.
 
     A map is folded to 1/fold of its resolution (pixel unshuffle, nothing is lost), where ResNet blocks are cheap.
     They give two numbers for each pixel, s and a; m is a learned number of its own, or given by them too. With f
     independent normal numbers at each pixel, filtered (the filter is learnt: sensors' noise is alike at neighbours),
     q(x) the dimness in octaves (`dimness_octaves`), and c the choice of m, its prior and its noise n
-    (`refiner.nets.choice`):
+    (`refiner.nets.refiner.choice`):
 
         depth   d = clamp(extend(x) + max_shift tanh(s) + bounded 2^q(x) (a + first_noise) f, -1, 1)
         output  y = +1 where c > 0, else d
@@ -158,7 +135,7 @@ class ResidualRefiner(nn.Module):
             camera_px: The camera's pixels along one of the map, at most, rounded up.
             focal_px: The camera's focal length. Beyond 0 noise is drawn at its pixels, of which those along one of the
                 map are focal_px x (cube / side of the map) / distance, then averaged as a crop does (see
-                `refiner.nets.sampling`). 0 draws it at the map's.
+                `refiner.nets.refiner.sampling`). 0 draws it at the map's.
             step_mm: The camera's steps of disparity, as depth at 1 m; 0 is none. Wants focal_px: a map's own pixels
                 show means of several steps.
             rim_shift: Greatest further change of depth at an outline, in half cubes; half of it a pixel farther in.
@@ -171,7 +148,8 @@ class ResidualRefiner(nn.Module):
             unit_mm: Depth unit of the camera's images, to which it rounds before they are cut and averaged; 0 is as
                 fine as can be. Wants focal_px.
             dots_per_px: Dots of a pattern to one of the camera's pixels, where it matches windows of `window_px` of
-                one: it sees no surface between them (see `refiner.nets.camera_noise`). 0 sees all. Wants step_mm.
+                one: it sees no surface between them (see `refiner.nets.refiner.camera_noise`). 0 sees all. Wants
+                step_mm.
 
         Raises:
             ValueError: The shares are negative or do not add up to 1; a side is even, or a window wider than the
@@ -200,8 +178,7 @@ class ResidualRefiner(nn.Module):
             )
         self.fold, self.chooses = fold, noise
         numbers = 2 if dots_per_px > 0 else 1  # at each of the camera's pixels
-        self._noise_parts = [part * fold**2 * noise for part in (1, 1, numbers * camera_px**2)]
-        self.noise_channels = sum(self._noise_parts)
+        self._noise_channels = {"own": fold**2, "near": fold**2, "depth": numbers * (camera_px * fold) ** 2}
         self.prior, self.choice_noise = ChoicePrior(margin, sharpness, window), choice_noise
         self.max_shift, self.rim_shift, self.reach_px, self.gain = max_shift, rim_shift, reach_px, gain
         self.first_noise, self.max_noise = first_noise, max_noise
@@ -230,40 +207,55 @@ class ResidualRefiner(nn.Module):
         # Convolutions of few channels are about a quarter faster on a CPU with the channels innermost.
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
-    def noise_shape(self, items: int, height: int, width: int) -> tuple[int, int, int, int]:
-        """Give the shape of the noise for so many maps: two parts of n, then f before its filter, all folded.
+    def noise_shapes(self, height: int, width: int) -> NoiseShapes:
+        """Return the noise that it takes for one map, folded.
 
-        There are as many f as the camera has pixels.
+        Returns:
+            `own` and `near` for n, and `depth`, f before its filter, of which there are as many as the camera has
+            pixels; nothing where it was built without noise.
         """
-        return items, self.noise_channels, -(-height // self.fold), -(-width // self.fold)
+        if not self.chooses:
+            return {}
+        sides = -(-height // self.fold), -(-width // self.fold)
+        shapes: NoiseShapes = {name: (channels, *sides) for name, channels in self._noise_channels.items()}
+        return shapes if self.camera is None else shapes | {"phase": (2,)}
 
-    def forward(self, depth: Tensor, noise: Tensor | None = None, distance_mm: Tensor | None = None) -> Tensor:
-        """Refine maps; in evaluation mode without the tries that training needs.
+    def meet(self, codec: DepthCodec, distance_mm: float | None) -> None:
+        """Take note of the size of the cubes and of the distance at which light is compared; see `Refiner.meet`."""
+        if distance_mm is not None:
+            self.reference_mm.fill_(distance_mm)
+        if self.camera is not None:
+            if codec.cube_mm is None:
+                raise ValueError("Found cubes of several sizes, wanted one: noise is made in mm.")
+            self.camera.half_cube_mm.fill_(codec.cube_mm / 2)
+            if distance_mm is not None:
+                self.camera.check(codec.size, distance_mm)
+
+    def draw(self, depth: Tensor, noise: Noise | None = None, distance_mm: Tensor | None = None) -> Draw:
+        """Refine maps.
 
         Args:
             depth: (N, 1, H, W) in [-1, 1].
-            noise: As `noise_shape` says, standard normal; none counts as zeros.
+            noise: As `noise_shapes` says; none counts as zeros.
             distance_mm: (N,), depth of the centre of each map's cube; not used unless `sees_distance` or `sharpness`.
-
-        Returns:
-            (N, 1, H, W) in [-1, 1], exactly +1 where there is no reading.
         """
         parts = self._parts(depth, noise, distance_mm)
-        return torch.where((parts.choice + parts.noise <= 0) & parts.possible, parts.depth, NO_READING)
+        kept = (parts.choice + parts.noise <= 0) & parts.possible
+        refined, noise_free = (torch.where(kept, d, NO_READING) for d in (parts.depth, parts.noise_free))
+        if not self.chooses:
+            return Draw(refined, noise_free)
+        turned = (parts.choice - parts.noise <= 0) & parts.possible
+        opposite = torch.where(turned, parts.depth, NO_READING).detach()
+        choice = Choice(parts.choice * parts.possible, parts.noise)
+        return Draw(refined, noise_free, opposite, (choice,), parts.excess.square().mean())
 
-    def draw(self, depth: Tensor, noise: Tensor, distance_mm: Tensor | None = None) -> Draw:
-        """Refine maps with the noise of the choice as it is and turned round; arguments as for `forward`."""
-        moved, steady, choice, drawn, possible, excess = self._parts(depth, noise, distance_mm)
-        kept = (choice + drawn <= 0) & possible
-        refined, steady = (torch.where(kept, d, NO_READING) for d in (moved, steady))
-        opposite = torch.where((choice - drawn <= 0) & possible, moved, NO_READING)
-        return Draw(refined, opposite.detach(), choice * possible, drawn, excess, steady)
-
-    def _parts(self, depth: Tensor, noise: Tensor | None, distance_mm: Tensor | None) -> _Parts:
+    def _parts(self, depth: Tensor, noise: Noise | None, distance_mm: Tensor | None) -> _Parts:
         height, width = depth.shape[-2:]
-        if noise is None:
-            noise = depth.new_zeros(self.noise_shape(len(depth), height, width))
-        own, near, for_depth = noise.to(depth).split(self._noise_parts, dim=1)
+        shapes = self.noise_shapes(height, width)
+        noise = {
+            name: depth.new_zeros((len(depth), *shape)) if noise is None else noise[name].to(depth)
+            for name, shape in shapes.items()
+        }
         surface = extend_readings(depth, self.reach_px)
         reading = is_reading(depth).to(depth.dtype)
         planes = [detail_channels(surface, self.slope_gain) if self.slope_gain > 0 else surface]
@@ -275,16 +267,16 @@ class ResidualRefiner(nn.Module):
         if self.prior.window > 0 or self.rim_shift > 0:
             share = share_of_readings(reading)
             most = most + self.rim_shift * at_outline(share)
-        measure, seen, folded = self._measure(for_depth, distance_mm, is_reading(surface))
+        measure, seen, folded = self._measure(noise, distance_mm, is_reading(surface))
         predicted = self._predict(torch.cat([*planes, *seen, reading], dim=1), folded, distance_mm)
         shift, spread, *own_choice = predicted[..., :height, :width].split(1, 1)
-        steady = moved = surface + most * torch.tanh(self.gain * shift)
+        noise_free = moved = surface + most * torch.tanh(self.gain * shift)
         drawn = torch.zeros_like(depth)
         if self.chooses:
-            own, near = F.pixel_shuffle(own, self.fold), F.pixel_shuffle(near, self.fold)
+            own, near = (F.pixel_shuffle(noise[name], self.fold) for name in ("own", "near"))
             drawn = choice_noise(own, near, self.choice_noise, tries=self.training)[..., :height, :width]
             deviation = (self.gain * self.max_shift * spread + self.first_noise) * strength
-            moved = measure(steady, deviation)
+            moved = measure(noise_free, deviation)
         if self.choice_px is None:
             choice = self.threshold.expand_as(depth)
         else:
@@ -293,29 +285,29 @@ class ResidualRefiner(nn.Module):
             choice = torch.where(reading > 0, choice, self.growth)
         choice, excess = self.prior.bounded(self.choice_gain * choice)
         choice = choice + self.prior(reading, dimness, share)
-        moved, steady = moved.clamp(-1, 1), steady.clamp(-1, 1)
+        moved, noise_free = moved.clamp(-1, 1), noise_free.clamp(-1, 1)
         # Where nothing is within reach the surface is +1: shifted values must not become readings there.
-        return _Parts(moved, steady, choice, drawn, is_reading(surface), excess)
+        return _Parts(moved, noise_free, choice, drawn, is_reading(surface), excess)
 
     def _measure(
-        self, noise: Tensor, distance_mm: Tensor | None, surface: Tensor
+        self, noise: Noise, distance_mm: Tensor | None, surface: Tensor
     ) -> tuple[Callable[[Tensor, Tensor], Tensor], list[Tensor], list[Tensor]]:
         """Give what adds noise to depths of a given deviation, and what the blocks see of it, as maps and folded.
 
-        Noise is f before its filter, folded: so it is seen, but for a camera's. Surface says where there is one.
+        It is seen as f before its filter, folded, but for a camera's. Surface says where there is one.
         """
         height, width = surface.shape[-2:]
         if self.camera is not None:
             if distance_mm is None:
                 raise ValueError("This network was built to measure at a camera's pixels (focal_px): give distance_mm.")
-            camera, independent = self.camera, F.pixel_shuffle(noise, self.camera.most_px * self.fold)
-            drawn = camera.draw(independent, distance_mm, height, width)
+            camera, independent = self.camera, F.pixel_shuffle(noise["depth"], self.camera.most_px * self.fold)
+            drawn = camera.draw(independent, noise["phase"], distance_mm, height, width)
             return lambda depth, deviation: camera(depth, deviation, drawn, surface), [drawn.seen], []
         if not self.chooses:
-            return lambda depth, _: depth, [], [noise]
-        field = self.field(F.pixel_shuffle(noise, self.fold)).float()[..., :height, :width]
+            return lambda depth, _: depth, [], []
+        field = self.field(F.pixel_shuffle(noise["depth"], self.fold)).float()[..., :height, :width]
         most = self.max_noise
-        return lambda depth, deviation: depth + most * torch.tanh(deviation * field / most), [], [noise]
+        return lambda depth, deviation: depth + most * torch.tanh(deviation * field / most), [], [noise["depth"]]
 
     def _predict(self, planes: Tensor, noise: list[Tensor], distance_mm: Tensor | None) -> Tensor:
         """Give s, a and perhaps m, (N, 3, H, W) or a little larger, of surface, slopes, dimness and readings."""

@@ -1,7 +1,7 @@
 import torch
 from fakes import awake
 
-from refiner.nets.paper_refiner import PaperRefiner
+from refiner.nets.refiner import PaperRefiner
 
 
 def count(network):

@@ -5,8 +5,9 @@ deviation and z the depth without noise at the camera's pixels, a map's pixel sh
 
     d = z + mean over its footprint of (round(z + bounded (s f +- o / 2)) - z)
 
-where the mean is the crop's (`refiner.nets.sampling`) and round goes to whole steps of disparity, and these to whole
-depth units. Only the error is averaged: across an outline it is alike, and depth is not. Filter and offset are learnt.
+where the mean is the crop's (`refiner.nets.refiner.sampling`) and round goes to whole steps of disparity, and these to
+whole depth units. Only the error is averaged: across an outline it is alike, and depth is not. Filter and offset are
+learnt.
 
 A camera that matches windows of a pattern of dots sees nothing between the dots: it tells the depth of those in the
 window instead of that of its middle. With weights w of the dots and windows W, what is added to s f is, bounded,
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from refiner.nets.blocks import mean_around
-from refiner.nets.sampling import Sampling, camera_sampling, filtered, round_depth, round_disparity
+from refiner.nets.refiner.sampling import Sampling, camera_sampling, filtered, round_depth, round_disparity
 
 
 class CameraDraw(NamedTuple):
@@ -116,22 +117,22 @@ class CameraNoise(nn.Module):
     def _step_px(self, size: int, distance_mm: Tensor) -> Tensor:
         return self.focal_px * 2 * self.half_cube_mm / size / distance_mm
 
-    def draw(self, independent: Tensor, distance_mm: Tensor, height: int, width: int) -> CameraDraw:
+    def draw(self, independent: Tensor, phase: Tensor, distance_mm: Tensor, height: int, width: int) -> CameraDraw:
         """Make noise of independent numbers.
 
         Args:
             independent: (N, 1, most_px H, most_px W) or larger, standard normal; two of them where there are dots.
+            phase: (N, 2), standard normal: how each map lies to the camera's pixels and rows.
             distance_mm: (N,), depth of the centre of each map's cube.
             height: H of the maps.
             width: W of the maps.
         """
         with torch.autocast(independent.device.type, enabled=False):
-            return self._draw(independent.float(), distance_mm, height, width)
+            return self._draw(independent.float(), phase.float(), distance_mm, height, width)
 
-    def _draw(self, independent: Tensor, distance_mm: Tensor, height: int, width: int) -> CameraDraw:
+    def _draw(self, independent: Tensor, phase: Tensor, distance_mm: Tensor, height: int, width: int) -> CameraDraw:
         step_px = self._step_px(width, distance_mm.float())
-        # The far corner is beyond most maps: what it draws says how the map lies to the camera's pixels and rows.
-        phase_px = 2 * torch.special.ndtr(independent[:, 0, -1, -2:]) - 1
+        phase_px = 2 * torch.special.ndtr(phase) - 1
         sides = independent.shape[-2], independent.shape[-1]
         sampling = camera_sampling(step_px.clamp(max=self.most_px), phase_px, (height, width), sides)
         field = filtered(independent[:, :1], self.filter.float())

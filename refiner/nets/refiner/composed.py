@@ -1,0 +1,135 @@
+"""A refiner of parts: a backbone that sees, dropout that loses readings and lets them arise, a measurement."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from refiner.geometry.depth import DepthCodec
+from refiner.nets.blocks import NO_READING, is_reading
+from refiner.nets.refiner.backbone import Backbone
+from refiner.nets.refiner.base import Choice, Draw, Noise, NoiseShapes, Refiner
+from refiner.nets.refiner.dropout import Growth, LightLoss, PixelLoss
+from refiner.nets.refiner.measurement import MapNoise
+from refiner.nets.refiner.part import Part
+from refiner.nets.refiner.scene import Scene, look_at
+
+_SHIFT = 0.015
+"""How far 1 of the backbone's number moves a depth, in half cubes. With ten times as much depths jump by 10 mm."""
+
+DROPOUTS = ("light", "loss", "growth")
+"""Parts that choose which readings there are."""
+
+
+class ComposedRefiner(Refiner):
+    """A refiner that is quick, begins near the identity, and decides for each pixel whether there is a reading.
+
+    With s the backbone's number, `surface` the render continued outwards as far as readings may arise, and `kept` what
+    the dropouts leave, a render x becomes
+
+        y = measure(surface(x) + max_shift tanh(0.015 s / max_shift))   where kept
+            +1                                                          elsewhere
+
+    Parts that are not given are left out.
+
+    Attributes:
+        reference_mm: Median distance of the renders, at which dimness counts from 0; 1 m until told.
+    """
+
+    reference_mm: Tensor
+
+    def __init__(
+        self,
+        channels: int = 24,
+        blocks: int = 3,
+        fold: int = 2,
+        max_shift: float = 0.4,
+        light: LightLoss | None = None,
+        loss: PixelLoss | None = None,
+        growth: Growth | None = None,
+        measurement: MapNoise | None = None,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            channels: Features of every layer.
+            blocks: Blocks of two 3x3 convolutions.
+            fold: The backbone works at 1/fold of the resolution.
+            max_shift: Greatest change of depth but for noise, in half cubes.
+            light: Loses what sends too little light back.
+            loss: Loses readings wherever the backbone says.
+            growth: Lets readings arise.
+            measurement: Makes noise of depth.
+        """
+        super().__init__()
+        self.settings = {
+            "channels": channels, "blocks": blocks, "fold": fold, "max_shift": max_shift, "light": light, "loss": loss,
+            "growth": growth, "measurement": measurement,
+        }  # fmt: skip
+        self.max_shift, self.reach_px = max_shift, 0 if growth is None else growth.reach_px
+        parts: dict[str, Part | None] = {"light": light, "loss": loss, "growth": growth, "measurement": measurement}
+        self.parts = nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
+        self._numbers = {"shift": 1} | {name: part.numbers for name, part in self._parts()}
+        planes = sum(part.planes for _, part in self._parts())
+        self.backbone = Backbone(planes, sum(self._numbers.values()), channels, blocks, fold)
+        self.register_buffer("reference_mm", torch.tensor(1000.0))
+
+    def noise_shapes(self, height: int, width: int) -> NoiseShapes:
+        """Return the noise that the parts take for one map, as `part.what`."""
+        return {
+            f"{name}.{what}": shape
+            for name, part in self._parts()
+            for what, shape in part.noise_shapes(height, width).items()
+        }
+
+    def meet(self, codec: DepthCodec, distance_mm: float | None) -> None:  # noqa: ARG002
+        """Take note of the distance at which light is compared; see `Refiner.meet`."""
+        if distance_mm is not None:
+            self.reference_mm.fill_(distance_mm)
+
+    def draw(self, depth: Tensor, noise: Noise | None = None, distance_mm: Tensor | None = None) -> Draw:
+        """Refine maps; see `Refiner.draw`. Distances are wanted."""
+        scene = look_at(depth, distance_mm, self.reference_mm, self.reach_px)
+        drawn = {name: self._drawn(name, part, noise, depth) for name, part in self._parts()}
+        seen = {name: part.seen(drawn[name]) for name, part in self._parts()}
+        found = self.backbone(scene, [plane for planes in seen.values() for plane in planes])
+        numbers = dict(zip(self._numbers, found.split(list(self._numbers.values()), dim=1), strict=True))
+
+        shift = self.max_shift * torch.tanh(_SHIFT / self.max_shift * numbers["shift"])
+        measured = noise_free = scene.surface + shift
+        if "measurement" in self.parts:
+            measured = self.parts["measurement"](noise_free, numbers["measurement"], seen["measurement"], scene)
+        measured, noise_free = measured.clamp(-1, 1), noise_free.clamp(-1, 1)
+        dropouts = [name for name in DROPOUTS if name in self.parts]
+        chosen = {name: self.parts[name](numbers[name], drawn[name], scene) for name in dropouts}
+        choices = {name: choice for name, (choice, _) in chosen.items()}
+        excess = sum((beyond for _, beyond in chosen.values()), start=depth.new_zeros(()))
+
+        kept = _kept(choices, scene, 1)
+        refined, noise_free = (torch.where(kept, depths, NO_READING) for depths in (measured, noise_free))
+        if not choices:
+            return Draw(refined, noise_free)
+        opposite = torch.where(_kept(choices, scene, -1), measured, NO_READING).detach()
+        return Draw(refined, noise_free, opposite, tuple(choices.values()), excess)
+
+    def _parts(self) -> Iterable[tuple[str, Part]]:
+        return self.parts.items()  # pyright: ignore[reportReturnType]
+
+    def _drawn(self, name: str, part: Part, noise: Noise | None, depth: Tensor) -> Noise:
+        shapes = part.noise_shapes(*depth.shape[-2:])
+        if noise is None:
+            return {what: depth.new_zeros((len(depth), *shape)) for what, shape in shapes.items()}
+        return {what: noise[f"{name}.{what}"].to(depth) for what in shapes}
+
+
+def _kept(choices: dict[str, Choice], scene: Scene, sign: int) -> Tensor:
+    """Return where there is a reading, (N, 1, H, W), with the sign of the noise turned where `sign` is -1."""
+    made = {name: choice.logit + sign * choice.noise > 0 for name, choice in choices.items()}
+    reading = is_reading(scene.depth)
+    kept = reading
+    for name in ("light", "loss"):
+        if name in made:
+            kept = kept & ~made[name]
+    if "growth" in made:
+        kept = kept | (made["growth"] & is_reading(scene.surface) & ~reading)
+    return kept
