@@ -1,11 +1,12 @@
 """What all open pages of a session share: the session, the long work on it, and news of what others do."""
 
 import asyncio
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from fastapi import FastAPI
 from nicegui import run
@@ -18,6 +19,8 @@ from refiner.web.annotation.solving import Worker
 WATCH_S, IDLE_S = 0.4, 2.0
 """How often it is looked for changes by other people and other processes, and after which time without one all labels
 are judged together, which takes longer than a person waits."""
+
+Result = TypeVar("Result")
 
 
 class Visitor(Protocol):
@@ -65,7 +68,7 @@ class Hall:
                     changed_at, judged, anew = time.monotonic(), False, True
                 elif not judged and time.monotonic() - changed_at > IDLE_S:
                     judged, doubts = True, self.desk.label_doubts()
-                    anew = await run.io_bound(self.desk.judge) != doubts
+                    anew = await without_delaying_the_end(self.desk.judge) != doubts
                 before, told = now, ""
             except RefinerError as error:  # a map is damaged, a file of the session is being mended by hand, ...
                 for page in self.pages if str(error) != told else []:
@@ -79,7 +82,7 @@ class Hall:
     async def open(self, app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG002
         """Watch as long as the server runs."""
         # Compiling takes long the first time; nobody waits for it. What is wrong with a frame is said where it is seen.
-        tasks = [asyncio.create_task(one) for one in (self.watch(), run.io_bound(self.desk.warm_up))]
+        tasks = [asyncio.create_task(one) for one in (self.watch(), without_delaying_the_end(self.desk.warm_up))]
         try:
             yield
         finally:
@@ -92,3 +95,28 @@ class Hall:
         """Show all pages how far the work is."""
         for page in self.pages:
             page.show_progress()
+
+
+async def without_delaying_the_end(work: Callable[[], Result]) -> Result:
+    """Do slow work in a thread that the end of the process does not wait for.
+
+    Compiling takes a minute on a busy machine, and Ctrl+C should end the server at once. Work that is cut off must
+    leave nothing half-written.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[Result] = loop.create_future()
+
+    def settle(set_outcome: Callable[..., None], outcome: object) -> None:
+        if not result.cancelled():
+            set_outcome(outcome)
+
+    def do() -> None:
+        try:
+            outcome = result.set_result, work()
+        except Exception as error:  # raised again where the result is awaited
+            outcome = result.set_exception, error
+        with suppress(RuntimeError):  # the loop has ended: nobody waits for the result any more
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    threading.Thread(target=do, daemon=True).start()
+    return await result
