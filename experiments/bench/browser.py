@@ -55,7 +55,7 @@ def serving(session: Path, *words: str, settings: Path, port: int = 0) -> Iterat
         finally:
             process.send_signal(signal.SIGINT)
             try:
-                process.wait(20)
+                process.wait(60)
             finally:
                 process.kill()  # leaving `Popen` waits for its end without a limit
 
@@ -159,7 +159,7 @@ class Person:
             chain.key_up(one)
         chain.perform()
 
-    def wait(self, true: Callable[[], object], what: str, seconds: float = 15) -> None:
+    def wait(self, true: Callable[[], object], what: str, seconds: float = 60) -> None:
         """Wait until something is true."""
         end, last = time.monotonic() + seconds, None
         while time.monotonic() < end:
