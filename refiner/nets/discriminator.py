@@ -48,6 +48,7 @@ class PatchDiscriminator(nn.Module):
         padding: Literal["same", "valid"] = "same",
         negative_slope: float = 0.0,
         detail_gain: float = 0.0,
+        slope_gain: float = 0.0,
         curvature_gain: float = 0.0,
         sees_readings: bool = False,
         sees_distance: bool = False,
@@ -60,6 +61,7 @@ class PatchDiscriminator(nn.Module):
             padding: "same" halves 224 px exactly down to 7 patches; "valid" pads nothing.
             negative_slope: Of the rectifier between layers; 0 is ReLU.
             detail_gain: Where > 0, slopes times this gain are judged beside the depth (see `detail_channels`).
+            slope_gain: The same, compressed so that steep slopes do not look alike.
             curvature_gain: Where > 0, so are second differences (see `curvature_channels`).
             sees_readings: Whether a plane says where there is a reading: in the depth alone the far end of the cube and
                 no reading look alike.
@@ -74,13 +76,19 @@ class PatchDiscriminator(nn.Module):
             "padding": padding,
             "negative_slope": negative_slope,
             "detail_gain": detail_gain,
+            "slope_gain": slope_gain,
             "curvature_gain": curvature_gain,
             "sees_readings": sees_readings,
             "sees_distance": sees_distance,
         }
+        if detail_gain > 0 and slope_gain > 0:
+            raise ValueError(
+                f"Found detail_gain {detail_gain} and slope_gain {slope_gain}, wanted one of them at most."
+            )
         self.classes, self.detail_gain, self.curvature_gain = classes, detail_gain, curvature_gain
+        self.slope_gain = slope_gain
         self.sees_readings, self.sees_distance = sees_readings, sees_distance
-        features = 1 + 2 * (detail_gain > 0) + 2 * (curvature_gain > 0)
+        features = 1 + 2 * (max(detail_gain, slope_gain) > 0) + 2 * (curvature_gain > 0)
         features += sees_readings + DISTANCE_PLANES * sees_distance
         modules: list[nn.Module] = []
         for layer in layers:
@@ -106,7 +114,10 @@ class PatchDiscriminator(nn.Module):
 
     def planes(self, depth: Tensor) -> Tensor:
         """Give what the first layer sees of (N, 1, H, W): the depth, and beside it what else is judged."""
-        planes = [detail_channels(depth, self.detail_gain) if self.detail_gain > 0 else depth]
+        if self.slope_gain > 0:
+            planes = [detail_channels(depth, self.slope_gain, torch.asinh)]
+        else:
+            planes = [detail_channels(depth, self.detail_gain) if self.detail_gain > 0 else depth]
         if self.curvature_gain > 0:
             planes.append(curvature_channels(depth, self.curvature_gain))
         if self.sees_readings:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from refiner.nets.blocks import is_reading, mean_around
+from refiner.nets.blocks import beside_edge, is_reading, mean_around
 
 Adversarial = Literal["cross_entropy", "sigmoid", "least_squares"]
 Psi = Literal["identity", "gradients", "local_mean"]
@@ -68,7 +68,13 @@ def discriminator_accuracy(logits: Tensor, *, target_refined: bool, kind: Advers
 
 
 def self_regularization_loss(
-    refined: Tensor, synthetic: Tensor, *, psi: Psi, reduction: Reduction, missing_weight: float = 1.0
+    refined: Tensor,
+    synthetic: Tensor,
+    *,
+    psi: Psi,
+    reduction: Reduction,
+    missing_weight: float = 1.0,
+    edge_weight: float = 1.0,
 ) -> Tensor:
     """Score how far refining moved the maps: |psi(R(x)) - psi(x)|_1.
 
@@ -80,6 +86,7 @@ def self_regularization_loss(
         reduction: Over pixels and batch; "mean" is the average of psi's entries.
         missing_weight: Weight of the change at a pixel whose reading came or went. To the far face is a hundred times
             as far as a millimetre of noise, yet what the labels say of the hand is as true where a camera is blind.
+        edge_weight: Weight of the change of depth beside the render's edges, where cameras mix depths.
     """
     change = refined.float() - synthetic.float()  # every psi here is linear
     stayed = is_reading(refined) == is_reading(synthetic)
@@ -89,6 +96,8 @@ def self_regularization_loss(
         share = mean_around(both.to(change), _LOCAL_PX, count_include_pad=False)
         mean = mean_around(change * both, _LOCAL_PX, count_include_pad=False) / share.clamp(min=1e-6)
         change = torch.where(both, mean, torch.where(stayed, 0.0, change))
+    if edge_weight != 1:
+        change = torch.where(stayed & beside_edge(synthetic), edge_weight * change, change)
     if missing_weight != 1:
         change = torch.where(stayed, change, missing_weight * change)
     if psi == "gradients":
@@ -142,22 +151,21 @@ def choice_loss(costs: Tensor, opposite_costs: Tensor, choice: Tensor, noise: Te
     return ((costs - opposite_costs).detach() * noise * choice / 2).sum()
 
 
-def offset_loss(refined: Tensor, synthetic: Tensor, bound: float | None = None) -> Tensor:
+def offset_loss(refined: Tensor, synthetic: Tensor, edge_weight: float = 1.0) -> Tensor:
     """Score how far whole maps were moved: |mean change of a map's readings|, averaged over the maps.
 
     A discriminator that judges maps at random offsets does not see this, and a mean over all pixels hardly weighs it.
-    Rims that fly away by design move a plain mean, too; with a bound b a change c counts b tanh(c / b) in it.
 
     Args:
         refined: (N, 1, H, W); a pixel counts where this and `synthetic` have a reading.
         synthetic: (N, 1, H, W).
-        bound: What a pixel counts at most, in half cubes; none is no bound.
+        edge_weight: Weight of pixels beside edges in the mean. Where rims fly away by design, they would have the rest
+            move the other way.
     """
     both = is_reading(refined) & is_reading(synthetic)
-    change = torch.where(both, refined.float() - synthetic.float(), 0.0)
-    if bound is not None:
-        change = bound * torch.tanh(change / bound)
-    return (change.sum(dim=(1, 2, 3)) / both.sum(dim=(1, 2, 3)).clamp(min=1)).abs().mean()
+    weights = both * torch.where(beside_edge(synthetic), edge_weight, 1.0)
+    change = weights * (refined.float() - synthetic.float())
+    return (change.sum(dim=(1, 2, 3)) / weights.sum(dim=(1, 2, 3)).clamp(min=1)).abs().mean()
 
 
 def paired_loss(refined: Tensor, real: Tensor, synthetic: Tensor, most: float) -> Tensor:

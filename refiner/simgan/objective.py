@@ -35,7 +35,8 @@ class Objective:
         missing_weight: Of the change in self-regularisation where a reading came or went; 1 is the paper's.
         offset_weight: Of the part of a map's change that is common to all its readings (see `offset_loss`), beside
             lambda; 0 is none, as in the paper.
-        offset_bound: What a single pixel counts at most there, in half cubes; none is no bound.
+        edge_weight: Of the change of depth beside edges, in both: what a camera mixes there is D's to say; 1 is the
+            paper's.
         penalty_weight: Of the discriminator's gradient penalty at real maps; 0 is none, as in the paper.
         penalty_every: The penalty is applied to one iteration in so many, and so many times over: it costs as much as
             an update.
@@ -57,7 +58,7 @@ class Objective:
     paired_weight: float = 0.0
     paired_most: float = 0.1
     spectrum_weight: float = 0.0
-    offset_bound: float | None = None
+    edge_weight: float = 1.0
 
     def refiner_terms(
         self,
@@ -78,11 +79,12 @@ class Objective:
             spectrum: (), the distance of the spectra of noise, where they are compared.
         """
         change = self_regularization_loss(
-            refined, synthetic, psi=self.psi, reduction=self.reduction, missing_weight=self.missing_weight
-        )
+            refined, synthetic, psi=self.psi, reduction=self.reduction, missing_weight=self.missing_weight,
+            edge_weight=self.edge_weight,
+        )  # fmt: skip
         terms = [("self_regularization", self.self_regularization_weight, change)]
         if self.offset_weight > 0:
-            terms.append(("offset", self.offset_weight, offset_loss(refined, synthetic, self.offset_bound)))
+            terms.append(("offset", self.offset_weight, offset_loss(refined, synthetic, self.edge_weight)))
         if self.paired_weight > 0 and real is not None:
             paired = paired_loss(refined, real, synthetic, self.paired_most)
             terms.append(("paired", self.paired_weight, paired))

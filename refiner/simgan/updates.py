@@ -85,7 +85,8 @@ def refiner_update(
         spectrum = None if game.spectrum is None else game.spectrum(written, batch["real"])
         pairs = batch["real"] if game.paired else None
     terms = game.objective.refiner_terms(draw.noise_free, x, logits, pairs, spectrum)
-    loss = torch.stack([weight * value for _, weight, value in terms]).sum()
+    # What is bounded has no gradient any more: the excess holds it back where it still has one.
+    loss = torch.stack([weight * value for _, weight, value in terms]).sum() + draw.excess
     if logits is not None and learns_choices and draw.opposite is not None:
         loss = loss + _choices(game, draw, draw.opposite, batch, logits, key)
     values = {f"train/refiner/{name}": value for name, _, value in terms}
@@ -107,8 +108,7 @@ def _choices(
             )
             for refined, its_logits in ((draw.refined, logits), (opposite, opposite_logits))
         )  # fmt: skip
-    # What is bounded has no gradient any more: the excess holds it back where it still has one.
-    return sum(choice_loss(costs, opposite_costs, *choice) for choice in draw.choices) + draw.excess
+    return sum(choice_loss(costs, opposite_costs, *choice) for choice in draw.choices)
 
 
 def discriminator_update(

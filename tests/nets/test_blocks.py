@@ -6,6 +6,7 @@ import torch
 
 from refiner.nets.blocks import (
     ResidualBlock,
+    beside_edge,
     curvature_channels,
     detail_channels,
     dimness_octaves,
@@ -106,3 +107,13 @@ def test_residual_block_gradient():
     torch.manual_seed(0)
     block = ResidualBlock(2, 3).double()
     assert torch.autograd.gradcheck(block, torch.randn(1, 2, 4, 4, dtype=torch.float64, requires_grad=True))
+
+
+def test_edges_are_steps_and_what_lies_two_pixels_from_them():
+    depth = torch.ones(1, 1, 20, 20)
+    depth[..., :12] = 0.0  # up to the map's border, which is none
+    depth[..., 4:12] += 0.09 * torch.arange(8)  # a slope that is none
+    beside = beside_edge(depth)[0, 0]
+    assert beside.all(dim=0).nonzero().flatten().tolist() == [10, 11, 12, 13]
+    assert torch.equal(beside_edge(depth.mT), beside_edge(depth).mT)
+    assert torch.equal(beside, beside[:1].expand_as(beside))

@@ -182,11 +182,25 @@ def test_gradient_of_a_choice_against_its_closed_form():
         assert choice.grad.mean().item() == pytest.approx(wanted, rel=0.02)
 
 
+def test_depth_beside_edges_has_a_weight_of_its_own():
+    """A render of 8 x 8 px whose left half is a palm: its two columns at the edge weigh half."""
+    synthetic = torch.ones(1, 1, 8, 8)
+    synthetic[..., :4] = 0.0
+    moved = synthetic + 0.1 * (synthetic < 1)
+    moved[..., 2:4] = 0.4
+    wanted = 8 * (0.1 + 0.1 + 0.5 * (0.4 + 0.4))
+    found = self_regularization_loss(moved, synthetic, psi="identity", reduction="sum", edge_weight=0.5)
+    assert found.item() == pytest.approx(wanted)
+    assert offset_loss(moved, synthetic, 0.5).item() == pytest.approx(wanted / (8 * 3))
+    assert offset_loss(moved, synthetic, 0.0).item() == pytest.approx(0.1)
+    lost = torch.ones_like(synthetic)  # what is lost has the other weight
+    found = self_regularization_loss(lost, synthetic, psi="identity", reduction="sum", edge_weight=0.5)
+    assert found.item() == pytest.approx(32)
+
+
 def test_offset_by_hand():
     synthetic = torch.tensor([[0.0, 0.2, 1.0, 0.4], [0.0, 0.0, 0.0, 0.0]]).view(2, 1, 2, 2)
     refined = torch.tensor([[0.1, 0.5, 0.0, 1.0], [0.1, -0.1, 0.2, -0.2]]).view(2, 1, 2, 2)
     # First map: +0.1 and +0.3 where both have a reading, 0.2 on average; the second's noise averages to nothing.
     assert offset_loss(refined, synthetic).item() == pytest.approx(0.1)
-    bounded = offset_loss(refined, synthetic, 0.1).item()
-    assert bounded == pytest.approx(0.1 * (math.tanh(1) + math.tanh(3)) / 2 / 2)
     assert offset_loss(torch.ones(2, 1, 2, 2), synthetic) == 0

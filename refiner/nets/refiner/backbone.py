@@ -48,7 +48,7 @@ class Backbone(nn.Module):
             (N, numbers, H, W) in float32.
         """
         height, width = scene.depth.shape[-2:]
-        slopes = detail_channels(scene.surface, _SLOPE_GAIN)
+        slopes = detail_channels(scene.surface, _SLOPE_GAIN, torch.asinh)
         seen = torch.cat([slopes, scene.dimness / 2, scene.reading, *planes], dim=1)
         if height % self.fold or width % self.fold:
             seen = F.pad(seen, (0, -width % self.fold, 0, -height % self.fold), mode="replicate")

@@ -41,7 +41,7 @@ class Draw(NamedTuple):
         opposite: (N, 1, H, W), `refined` with the sign of the choices' noise turned, without a gradient; nothing where
             nothing is chosen.
         choices: What was chosen.
-        excess: (), how far logits went beyond their bounds, squared.
+        excess: (), how far logits and depths went beyond their bounds, where they have no gradient, squared.
     """
 
     refined: Tensor

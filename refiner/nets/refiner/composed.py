@@ -14,8 +14,9 @@ from refiner.nets.refiner.measurement import MapNoise
 from refiner.nets.refiner.part import Part
 from refiner.nets.refiner.scene import Scene, look_at
 
-_SHIFT = 0.015
-"""How far 1 of the backbone's number moves a depth, in half cubes. With ten times as much depths jump by 10 mm."""
+_SHIFT, _RIM_SHIFT = 0.015, 0.1
+"""How far 1 of the backbone's numbers moves a depth, in half cubes. On surfaces more lets depths jump by 10 mm; beside
+edges, where a camera mixes what lies in front and behind, less takes too long to come far."""
 
 DROPOUTS = ("light", "loss", "growth")
 """Parts that choose which readings there are."""
@@ -24,11 +25,13 @@ DROPOUTS = ("light", "loss", "growth")
 class ComposedRefiner(Refiner):
     """A refiner that is quick, begins near the identity, and decides for each pixel whether there is a reading.
 
-    With s the backbone's number, `surface` the render continued outwards as far as readings may arise, and `kept` what
-    the dropouts leave, a render x becomes
+    With s and r the backbone's numbers, `surface` the render continued outwards as far as readings may arise, e(x) 1
+    beside edges and 0 elsewhere, and `kept` what the dropouts leave, a render x becomes
 
-        y = measure(surface(x) + max_shift tanh(0.015 s / max_shift))   where kept
-            +1                                                          elsewhere
+        y = measure(surface(x) + bounded(0.015 s, max_shift) + e(x) bounded(0.1 r, max_rim_shift))   where kept
+            +1                                                                                       elsewhere
+
+    with bounded(d, most) = most tanh(d / most). So surfaces hold, and with them the labels; rims may fly away.
 
     Parts that are not given are left out.
 
@@ -43,7 +46,8 @@ class ComposedRefiner(Refiner):
         channels: int = 24,
         blocks: int = 3,
         fold: int = 2,
-        max_shift: float = 0.4,
+        max_shift: float = 0.2,
+        max_rim_shift: float = 1.0,
         light: LightLoss | None = None,
         loss: PixelLoss | None = None,
         growth: Growth | None = None,
@@ -56,6 +60,7 @@ class ComposedRefiner(Refiner):
             blocks: Blocks of two 3x3 convolutions.
             fold: The backbone works at 1/fold of the resolution.
             max_shift: Greatest change of depth but for noise, in half cubes.
+            max_rim_shift: Beside edges as much more.
             light: Loses what sends too little light back.
             loss: Loses readings wherever the backbone says.
             growth: Lets readings arise.
@@ -63,13 +68,15 @@ class ComposedRefiner(Refiner):
         """
         super().__init__()
         self.settings = {
-            "channels": channels, "blocks": blocks, "fold": fold, "max_shift": max_shift, "light": light, "loss": loss,
+            "channels": channels, "blocks": blocks, "fold": fold, "max_shift": max_shift,
+            "max_rim_shift": max_rim_shift, "light": light, "loss": loss,
             "growth": growth, "measurement": measurement,
         }  # fmt: skip
-        self.max_shift, self.reach_px = max_shift, 0 if growth is None else growth.reach_px
+        self.max_shift, self.max_rim_shift = max_shift, max_rim_shift
+        self.reach_px = 0 if growth is None else growth.reach_px
         parts: dict[str, Part | None] = {"light": light, "loss": loss, "growth": growth, "measurement": measurement}
         self.parts = nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
-        self._numbers = {"shift": 1} | {name: part.numbers for name, part in self._parts()}
+        self._numbers = {"shift": 1, "rim": 1} | {name: part.numbers for name, part in self._parts()}
         planes = sum(part.planes for _, part in self._parts())
         self.backbone = Backbone(planes, sum(self._numbers.values()), channels, blocks, fold)
         self.register_buffer("reference_mm", torch.tensor(1000.0))
@@ -95,20 +102,23 @@ class ComposedRefiner(Refiner):
         found = self.backbone(scene, [plane for planes in seen.values() for plane in planes])
         numbers = dict(zip(self._numbers, found.split(list(self._numbers.values()), dim=1), strict=True))
 
-        shift = self.max_shift * torch.tanh(_SHIFT / self.max_shift * numbers["shift"])
+        shift = _bounded(_SHIFT * numbers["shift"], self.max_shift)
+        shift = shift + scene.edge * _bounded(_RIM_SHIFT * numbers["rim"], self.max_rim_shift)
         measured = noise_free = scene.surface + shift
         if "measurement" in self.parts:
             measured = self.parts["measurement"](noise_free, numbers["measurement"], seen["measurement"], scene)
+        # Out of the cube it is lost, as a crop loses it, and has no gradient any more: the excess calls it back.
+        escaped = torch.where(is_reading(scene.surface), (noise_free - NO_READING).clamp(min=0), 0.0).square().mean()
         measured, noise_free = measured.clamp(-1, 1), noise_free.clamp(-1, 1)
         dropouts = [name for name in DROPOUTS if name in self.parts]
         chosen = {name: self.parts[name](numbers[name], drawn[name], scene) for name in dropouts}
         choices = {name: choice for name, (choice, _) in chosen.items()}
-        excess = sum((beyond for _, beyond in chosen.values()), start=depth.new_zeros(()))
+        excess = sum((beyond for _, beyond in chosen.values()), start=escaped)
 
         kept = _kept(choices, scene, 1)
         refined, noise_free = (torch.where(kept, depths, NO_READING) for depths in (measured, noise_free))
         if not choices:
-            return Draw(refined, noise_free)
+            return Draw(refined, noise_free, excess=excess)
         opposite = torch.where(_kept(choices, scene, -1), measured, NO_READING).detach()
         return Draw(refined, noise_free, opposite, tuple(choices.values()), excess)
 
@@ -133,3 +143,7 @@ def _kept(choices: dict[str, Choice], scene: Scene, sign: int) -> Tensor:
     if "growth" in made:
         kept = kept | (made["growth"] & is_reading(scene.surface) & ~reading)
     return kept
+
+
+def _bounded(change: Tensor, most: float) -> Tensor:
+    return most * torch.tanh(change / most)

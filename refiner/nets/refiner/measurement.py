@@ -13,18 +13,20 @@ _DIMMEST = 2.0
 """Noise grows no more beyond this dimness, in octaves: there is hardly a reading left."""
 
 _MOST_OCTAVES = 8.0
+_FIRST_LINES = 0.2
+"""Deviation of a row's and of a column's own noise in an untrained refiner, beside that of a pixel, 1."""
 
 
 class MapNoise(Part):
     """Noise at the map's pixels, for cameras of which nothing is known.
 
-    With f independent numbers at each pixel, filtered, q the dimness in octaves and a the backbone's number, a depth z
-    becomes
+    With f independent numbers at each pixel, filtered, and one for each row and each column beside them, q the dimness
+    in octaves and a the backbone's number, a depth z becomes
 
         z + most tanh(first 2^(min(q, 2) + gain a) f / most)
 
-    The filter is learnt. Noise grows as light falls; how it does otherwise is a's to say. Its mean is 0, so that labels
-    stay true.
+    The filter is learnt, and how strong rows and columns are. Noise grows as light falls; how it does otherwise is a's
+    to say. Its mean is 0, so that labels stay true.
     """
 
     planes, numbers = 1, 1
@@ -47,14 +49,17 @@ class MapNoise(Part):
         self.settings = {"first": first, "most": most, "filter_px": filter_px, "gain": gain}
         self.first, self.most, self.gain = first, most, gain
         self.filter = nn.Parameter(mean_window(filter_px - 2, filter_px))
+        self.lines = nn.Parameter(torch.full((2,), _FIRST_LINES))
 
     def noise_shapes(self, height: int, width: int) -> NoiseShapes:
-        """Return the noise of pixels, before its filter."""
-        return {"pixel": (1, height, width)}
+        """Return the noise of pixels before its filter, of rows and of columns."""
+        return {"pixel": (1, height, width), "row": (1, height, 1), "column": (1, 1, width)}
 
     def seen(self, noise: Noise) -> list[Tensor]:
         """Return f."""
-        return [F.conv2d(noise["pixel"], self.filter.to(noise["pixel"]), padding=self.filter.shape[-1] // 2)]
+        field = F.conv2d(noise["pixel"], self.filter.to(noise["pixel"]), padding=self.filter.shape[-1] // 2)
+        rows, columns = self.lines.to(field)
+        return [field + rows * noise["row"] + columns * noise["column"]]
 
     def forward(self, depth: Tensor, numbers: Tensor, seen: list[Tensor], scene: Scene) -> Tensor:
         """Measure depths.

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from refiner.nets.blocks import dimness_octaves, extend_readings, is_reading
+from refiner.nets.blocks import beside_edge, dimness_octaves, extend_readings, is_reading
 
 
 class Scene(NamedTuple):
@@ -16,6 +16,7 @@ class Scene(NamedTuple):
         reading: (N, 1, H, W), 1 where a render has a reading, else 0.
         dimness: (N, 1, H, W), octaves, see `refiner.nets.blocks.dimness_octaves`.
         distance_mm: (N,), depth of the centre of each map's cube.
+        edge: (N, 1, H, W), 1 beside edges, outlines among them, else 0; see `refiner.nets.blocks.beside_edge`.
     """
 
     depth: Tensor
@@ -23,6 +24,7 @@ class Scene(NamedTuple):
     reading: Tensor
     dimness: Tensor
     distance_mm: Tensor
+    edge: Tensor
 
 
 def look_at(depth: Tensor, distance_mm: Tensor | None, reference_mm: Tensor, reach_px: int) -> Scene:
@@ -40,4 +42,5 @@ def look_at(depth: Tensor, distance_mm: Tensor | None, reference_mm: Tensor, rea
     if distance_mm is None:
         raise ValueError("This network sees the maps' distance: give distance_mm.")
     surface, reading = extend_readings(depth, reach_px), is_reading(depth).to(depth.dtype)
-    return Scene(depth, surface, reading, dimness_octaves(depth, distance_mm, reference_mm), distance_mm)
+    dimness, edge = dimness_octaves(depth, distance_mm, reference_mm), beside_edge(depth).to(depth)
+    return Scene(depth, surface, reading, dimness, distance_mm, edge)

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from fakes import awake
@@ -29,21 +31,35 @@ def test_it_starts_as_the_identity_whatever_is_left_out(left_out):
 
 
 def test_labels_cannot_be_broken():
-    network = awake(whole(max_shift=0.1, measurement=MapNoise(most=0.05), growth=Growth(reach_px=2))).eval()
+    network = awake(
+        whole(max_shift=0.1, max_rim_shift=0.2, measurement=MapNoise(most=0.05), growth=Growth(reach_px=2))
+    ).eval()
     x = discs(6)
     y = network(x, noise_for(network, 6), METRE.expand(6))
     assert y.min() >= -1
     assert y.max() <= 1
     both = (x < 1) & (y < 1)
-    assert (y - x)[both].abs().max() <= 0.1 + 0.05 + 1e-6  # of which noise
+    assert (y - x)[both].abs().max() <= 0.1 + 0.2 + 0.05 + 1e-6  # of which noise
     assert ((x < 1) & (y == 1)).any()  # some readings were taken away
     assert ((x == 1) & (y < 1)).any()  # and some added,
     near = torch.nn.functional.max_pool2d((x < 1).float(), 5, 1, 2) > 0
     assert (y[~near] == 1).all()  # but none out of reach
 
 
+def test_surfaces_hold_and_rims_may_fly():
+    network = ComposedRefiner(8, 1, max_shift=0.1, max_rim_shift=0.5)
+    torch.nn.init.constant_(network.backbone.last.bias, 1e6)
+    x = torch.ones(1, 1, 16, 16)
+    x[..., 3:13, 3:13] = 0.0
+    x[..., 10:13, 3:13] = -0.5  # a finger before a palm
+    moved = (network(x, None, METRE) - x)[0, 0]
+    torch.testing.assert_close(moved[6, 6], torch.tensor(0.1))
+    for pixel in ((3, 6), (4, 6), (6, 4), (9, 6), (10, 7), (11, 7)):  # two at the outline and on both sides of an edge
+        torch.testing.assert_close(moved[pixel], torch.tensor(0.6))
+
+
 def test_a_draw_and_its_opposite_by_hand():
-    network, x = awake(whole()), discs(4)
+    network, x = awake(whole(max_rim_shift=0.2)), discs(4)
     noise = noise_for(network, 4)
     draw = network.draw(x, noise, METRE.expand(4))
     torch.testing.assert_close(draw.refined, network(x, noise, METRE.expand(4)), rtol=0, atol=0)
@@ -58,8 +74,20 @@ def test_a_draw_and_its_opposite_by_hand():
     torch.testing.assert_close(draw.refined[both], draw.opposite[both], rtol=0, atol=0)  # depths are the same
 
 
+def test_what_flies_out_of_the_cube_is_lost_and_called_back():
+    network, x = ComposedRefiner(8, 1, max_shift=0.1, max_rim_shift=1.0), torch.ones(1, 1, 16, 16)
+    torch.nn.init.constant_(network.backbone.last.bias, 9.0)  # s = r = 9
+    x[..., 6:10, 6:10] = 0.0  # nothing but rims
+    assert network.draw(x, None, METRE).excess == 0
+    x[..., 6:10, 6:10] = 0.5
+    draw = network.draw(x, None, METRE)
+    assert (draw.refined == 1).all()
+    beyond = 0.1 * math.tanh(1.35) + math.tanh(0.9) - 0.5
+    assert draw.excess.item() == pytest.approx(16 * beyond**2 / 16**2)
+
+
 def test_a_draw_has_its_depth_without_noise():
-    network = ComposedRefiner(8, 1, measurement=MapNoise(first=0.05, most=10.0))
+    network = ComposedRefiner(8, 1, max_shift=0.4, max_rim_shift=1e-6, measurement=MapNoise(first=0.05, most=10.0))
     torch.nn.init.constant_(network.backbone.last.bias, 2.0)  # s = a = 2
     x = discs(1).repeat(400, 1, 1, 1)
     draw = network.draw(x, noise_for(network, 400), METRE.expand(400))
@@ -77,14 +105,15 @@ def test_depths_have_a_gradient_and_choices_have_theirs():
     noise = noise_for(network, 4)
     draw = network.draw(x, noise, METRE.expand(4))
     draw.refined.sum().backward(retain_graph=True)
-    shift, loss, growth, spread = network.backbone.last.bias.grad.split(4)  # of four pixels each
+    shift, rim, loss, growth, spread = network.backbone.last.bias.grad.split(4)  # of four pixels each
     assert shift.abs().min() > 0
+    assert rim.abs().min() > 0
     assert spread.abs().min() > 0
     assert (loss == 0).all()
     assert (growth == 0).all()
     assert network.parts["light"].threshold.grad is None
     sum(choice.logit.sum() for choice in draw.choices).backward()
-    shift, loss, growth, spread = network.backbone.last.bias.grad.split(4)
+    *_, loss, growth, spread = network.backbone.last.bias.grad.split(4)
     assert loss.abs().min() > 0
     assert growth.abs().min() > 0
     assert network.parts["light"].threshold.grad > 0
@@ -113,4 +142,4 @@ def test_a_description_names_parts_with_their_settings():
     assert described["light"] == {
         "class": "LightLoss", "settings": {"sharpness": 7.0, "margin": 1.0, "gain": 8.0}
     }  # fmt: skip
-    assert described["max_shift"] == 0.4
+    assert described["max_shift"] == 0.2

@@ -9,7 +9,8 @@ from refiner.nets.refiner.measurement import MapNoise
 FLAT = torch.zeros(400, 1, 16, 16)
 
 
-def change(part, octaves=0.0, distance_mm=1000.0):
+def change(part, octaves=0.0, distance_mm=1000.0, lines=(0.0, 0.0)):
+    part.lines.data = torch.tensor(lines)
     noise = noise_for(part, 400)
     measured = part(FLAT, torch.full_like(FLAT, octaves), part.seen(noise), look(FLAT, distance_mm))
     return measured[:, 0, 4:-4, 4:-4]
@@ -22,6 +23,16 @@ def test_noise_is_alike_as_far_as_the_filter_says():
     for apart, wanted in ((1, 2 / 3), (3, 0.0)):
         pairs = torch.stack([found[..., apart:].flatten(), found[..., :-apart].flatten()])
         assert torch.corrcoef(pairs)[0, 1].item() == pytest.approx(wanted, abs=0.04)
+
+
+@pytest.mark.parametrize(("lines", "axis"), [((2.0, 0.0), 2), ((0.0, 2.0), 1)])
+def test_rows_and_columns_have_noise_of_their_own(lines, axis):
+    """Four fifths of the variance are common to a row, or to a column, and none to others."""
+    found = change(MapNoise(first=0.01), lines=lines)
+    assert found.std().item() == pytest.approx(0.01 * 5**0.5, rel=0.05)
+    for along, wanted in ((axis, 4 / 5), (3 - axis, 0.0)):
+        apart = [found.narrow(along, start, found.shape[along] - 3).flatten() for start in (0, 3)]
+        assert torch.corrcoef(torch.stack(apart))[0, 1].item() == pytest.approx(wanted, abs=0.05)
 
 
 @pytest.mark.parametrize(
