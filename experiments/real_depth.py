@@ -112,8 +112,6 @@ def main() -> None:
     parser.add_argument("--fit-bank", type=int, default=20000, help="see `refiner fit --bank`")
     parser.add_argument("--size", type=int, default=128, help="of the maps: a camera's noise shows at its own pixels")
     parser.add_argument("--tessellations", type=int, default=0, help="of the renders, see `refiner render --help`")
-    parser.add_argument("--rounds", type=int, default=3, help="renders of each hand of --fit that are learnt from")
-    parser.add_argument("--jitter-deg", type=float, default=0.0, help="of these, see `refiner render --jitter-deg`")
     parser.add_argument("--maps", type=int, default=6000)
     parser.add_argument("--updates", type=int, default=4000)
     parser.add_argument("--recipe", nargs="+", default=["simgan/fast.yaml"], help="files for `refiner train --config`")
@@ -145,12 +143,6 @@ def main() -> None:
             unless_whole(poses, ["fit", str(to_fit[real]), str(poses), "--hand", options.hand,
                                  "--bank", str(options.fit_bank)])  # fmt: skip
             unless_whole(render, ["render", str(render), "--poses", str(poses), *look])
-        if options.jitter_deg > 0:
-            learnt = out / "synthetic_learnt.zarr"
-            words = ["render", str(learnt), "--poses", str(out / "seen_fitted.zarr"), *look]
-            words += ["--jitter-deg", str(options.jitter_deg)]
-            words += ["--count", str(options.rounds * len(DepthStore(synthetic_seen)))]
-            unless_whole(learnt, words)
     else:
         words = ["render", str(synthetic), "--count", str(options.maps), "--like", str(seen), *look]
         words += ["--scene", options.scene] if options.scene else []

@@ -11,7 +11,6 @@ def fit(
     *,
     hand: str | None = None,
     scene: str | None = None,
-    skin_mm: float = 0.0,
     bank: int = 20000,
     seed: int = 0,
     overwrite: bool = False,
@@ -20,10 +19,9 @@ def fit(
 
     The hand model is laid on each map: one shape for the whole set, then each map from the most similar of many
     renders, of palms and of backs, then from poses that recur and its neighbours in the sequence; fingers push each
-    other apart where they would cut through one another. Last, with --skin-mm, skin is drawn up to the map by some
-    millimetres, smoothly, over 24 mm and more. `refiner render --poses OUT` shows these hands.
-    Joints that a map does not show are guessed: take them for a pose that looks the same, and not for labels. An
-    interrupted run is continued by the same command.
+    other apart where they would cut through one another. `refiner render --poses OUT` shows these hands. Joints that a
+    map does not show are guessed: take them for a pose that looks the same, and not for labels. An interrupted run is
+    continued by the same command.
 
     Args:
         src: A set of camera maps (NAME.zarr), as `refiner prepare` writes.
@@ -32,8 +30,6 @@ def fit(
         hand: right or left; where nothing is given both are tried on some maps.
         scene: A YAML file of how hands are turned and what they do, for the renders where fits begin; by default
             hands are seen from all sides.
-        skin_mm: Deviation of how far skin may stand out from the model's, in each map of its own; 4 lays it on the
-            readings, 0 leaves it there, since maps refined from such renders were told from a camera's more easily.
         bank: Renders where fits begin.
         seed: Seed of those renders.
         overwrite: Replace OUT where it exists.
@@ -60,8 +56,6 @@ def fit(
         raise UsageError(f"Found --hand {hand}, wanted right or left, or nothing: both are tried then.")
     if bank < 100 or seed < 0:
         raise UsageError(f"Found --bank {bank} --seed {seed}, wanted 100 renders or more, and a seed >= 0.")
-    if not 0 <= skin_mm <= 20:
-        raise UsageError(f"Found --skin-mm {skin_mm:g}, wanted 0 to 20 mm; 4 suits a hand.")
     store, target = DepthStore(src), Path(out)
     require_apart(target, "the set", store.path)
     require_writable(target, overwrite)
@@ -74,7 +68,7 @@ def fit(
         views=views, prior=prior,
     )  # fmt: skip
     words = ["refiner", "fit", src, out]
-    given = {"hand": hand, "scene": scene, "skin-mm": skin_mm, "bank": bank, "seed": seed}
+    given = {"hand": hand, "scene": scene, "bank": bank, "seed": seed}
     seen_by = sensor_like(store)
     # Slits that the camera's windows close are closed in the hands that are laid on its maps, too.
     window_px = 1
@@ -97,12 +91,12 @@ def fit(
     configuration: dict[str, Any] = {
         "camera": store.provenance.get("configuration", {}).get("camera"),
         "focal_px": store.provenance.get("configuration", {}).get("focal_px"),
-        "hand": ("right", "left")[side], "scene": scene, "window_px": window_px, "skin_mm": skin_mm,
+        "hand": ("right", "left")[side], "scene": scene, "window_px": window_px,
         "bank": bank, "shape": shape.round(4).tolist(),
     }  # fmt: skip
     record = provenance(shlex.join(words), configuration, seed, [store.path])
     with Progress(len(store), "maps") as progress:
-        misfit_mm = write_fitted(store, target, starts, side, shape, record, skin_mm=skin_mm, window_px=window_px,
+        misfit_mm = write_fitted(store, target, starts, side, shape, record, window_px=window_px,
                                  overwrite=overwrite, on_progress=progress.update)  # fmt: skip
     low, middle, high = np.nanquantile(misfit_mm, (0.1, 0.5, 0.9))
     print(

@@ -11,8 +11,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from refiner import __version__
@@ -32,22 +32,28 @@ class Verb:
         module: Where its function is.
         positionals: Parameters that are given by place.
         own_parser: Whether it reads its words itself.
-        gone: Options that it had until the camera's optics came from the catalogue.
+        gone: Options that it had, and what to do instead.
     """
 
     summary: str
     module: str
     positionals: tuple[str, ...] = ()
     own_parser: bool = False
-    gone: tuple[str, ...] = ()
+    gone: Mapping[str, str] = field(default_factory=dict)
 
+
+_OF_THE_CAMERA = (
+    "windows, blur and shadows follow from the camera. Name it when the recording is prepared, for example `refiner "
+    "prepare --camera kinect1`; the set remembers it"
+)
 
 VERBS: dict[str, Verb] = {
     "render": Verb(
         "Render posed hands with exact labels.",
         "refiner.cli.render",
         ("out",),
-        gone=("--window-px", "--blur-px", "--shadow"),
+        gone=dict.fromkeys(("--window-px", "--blur-px", "--shadow"), _OF_THE_CAMERA)
+        | {"--jitter-deg": "hands that were turned and bent a little were no gain. Leave it out"},
     ),
     "prepare": Verb("Find, crop and store the hands of real depth maps.", "refiner.cli.prepare", ("src", "out")),
     "measure": Verb("Show what a set's maps tell about their camera.", "refiner.cli.measure", ("dataset",)),
@@ -55,7 +61,10 @@ VERBS: dict[str, Verb] = {
         "Find the hand behind each map of a recording, without labels.",
         "refiner.cli.fit",
         ("src", "out"),
-        gone=("--window-px",),
+        gone={
+            "--window-px": _OF_THE_CAMERA,
+            "--skin-mm": "it made refined maps easier to detect. Leave it out",
+        },
     ),
     "train": Verb("Train a SimGAN refiner.", "refiner.cli.train", own_parser=True),
     "refine": Verb(
@@ -143,10 +152,7 @@ def _run_verb(name: str, words: list[str]) -> int:
         return module.main(words)
     for word in words:
         if (option := word.partition("=")[0]) in verb.gone:
-            raise UsageError(
-                f"{option} is gone: windows, blur and shadows follow from the camera. Name it when the recording is "
-                "prepared, for example `refiner prepare --camera kinect1`; the set remembers it."
-            )
+            raise UsageError(f"{option} is gone: {verb.gone[option]}.")
     return call(name, getattr(module, name), verb.positionals, words)
 
 

@@ -19,7 +19,6 @@ def render(
     sensor: str | None = None,
     like: str | None = None,
     poses: str | None = None,
-    jitter_deg: float = 0.0,
     camera: str | None = None,
     distance_mm: str | None = None,
     cube_mm: float | None = None,
@@ -47,8 +46,6 @@ def render(
             that camera's optics: its matching windows, or its blur.
         poses: A set with poses of the hand model (NAME.zarr), rendered in its place instead of drawn hands. Maps
             beyond its number show its hands again from drawn views.
-        jitter_deg: Turn each hand of --poses, and bend each of its joints, by so many degrees (standard deviation),
-            anew for each map. Maps beyond the number of poses then show them in their place, too.
         camera: Whose pixels are rendered: a name of the catalogue, or fx,fy,cx,cy with or without ,width,height in
             pixels. Else those of --like or --poses, else of --sensor, else kinect1's.
         distance_mm: Least and greatest distance of the palm: near,far; 450,900 where there is no --like.
@@ -78,7 +75,7 @@ def render(
 
     given = {
         "count": count, "seed": seed or None, "size": size, "sensor": sensor, "like": like, "poses": poses,
-        "jitter-deg": jitter_deg or None, "camera": camera, "distance-mm": distance_mm, "cube-mm": cube_mm,
+        "camera": camera, "distance-mm": distance_mm, "cube-mm": cube_mm,
         "hand": hand, "scene": scene, "tessellations": tessellations or None,
     }  # fmt: skip
     words = ["refiner", "render", out]
@@ -93,11 +90,6 @@ def render(
         )
     if not 0 <= tessellations <= 3:
         raise UsageError(f"Found --tessellations {tessellations}, wanted 0 to 3: 3 are 232,000 triangles a hand.")
-    if not 0 <= jitter_deg <= 45 or (jitter_deg > 0 and poses is None):
-        raise UsageError(
-            f"Found --jitter-deg {jitter_deg:g} {'with' if poses else 'without'} --poses, wanted 0 to 45 degrees, and "
-            "a set of poses where it is not 0."
-        )
     if cube_mm is not None and not 0 < cube_mm <= 2000:
         raise UsageError(f"Found --cube-mm {cube_mm:g}, wanted a side > 0 and at most 2000 mm; a hand fits in 260.")
     real = DepthStore(like) if like is not None else None
@@ -143,7 +135,6 @@ def render(
         views=views,
         prior=prior,
         poses=solved,
-        jitter_deg=jitter_deg,
         tessellations=tessellations,
     )
     count = count or (len(solved.names) if solved is not None else 1000)
@@ -157,7 +148,6 @@ def render(
             "cube_mm": places.cube_mm,
             "like": like,
             "poses": poses,
-            "jitter_deg": jitter_deg,
             "sensor": describe_model(seen_by.model) if seen_by.model is not None and named is not None else None,
             "optics": describe_model(seen_by.model) if seen_by.model is not None and named is None else None,
             "views": asdict(settings.views),

@@ -56,8 +56,7 @@ class UnpairedDepth(L.LightningDataModule):
                 would tell them from refined ones. That is noise of 0.29 units, which a refiner imitates: where the
                 camera's is less than a few units keep them whole, and the refined maps are rounded before D.
             paired: Whether item i of both stores shows the same hand in the same crop, as renders of what `refiner fit`
-                found in the real store do. Batches then hold pairs. There may be several renders of each camera map, in
-                rounds (`refiner render --poses --jitter-deg`).
+                found in the real store do. Batches then hold pairs.
             num_workers: Processes that read ahead; 0 reads between updates.
 
         Raises:
@@ -83,9 +82,6 @@ class UnpairedDepth(L.LightningDataModule):
         }
         probe = min(probe_maps, *(len(store) // 5 for store in self._stores))
         orders = [np.random.default_rng((_SPLIT, len(store))).permutation(len(store)) for store in self._stores]
-        if paired:  # rounds of the same hands: what validation looks at is not trained on in another of them
-            rounds = np.arange(len(self._stores[0]) // len(self._stores[1]))[:, None] * len(self._stores[1])
-            orders[0] = np.concatenate([orders[1][:probe], (orders[1][probe:] + rounds).ravel()])
         self._probe_items = orders[0][:probe], orders[1][:probe]
         self._training_items = orders[0][probe:], orders[1][probe:]
         self._maps: tuple[DepthMaps, DepthMaps] | None = None
@@ -160,8 +156,7 @@ def _check_store(store: DepthStore, size: int | None) -> None:
 
 def _check_pairs(synthetic: DepthStore, real: DepthStore) -> None:
     centres_mm = [store.read("centre_mm") for store in (synthetic, real)]
-    rounds, rest = divmod(len(synthetic), len(real))
-    if rest or not rounds or not np.allclose(centres_mm[0], np.tile(centres_mm[1], (rounds, 1)), rtol=0, atol=0.01):
+    if len(synthetic) != len(real) or not np.allclose(*centres_mm, rtol=0, atol=0.01):
         raise StoreError(
             f"{synthetic.path} ({len(synthetic)} maps) and {real.path} ({len(real)}) are no pairs: wanted the same "
             "hands in the same crops, in one order. Render what `refiner fit` found in the real store (`refiner render "

@@ -1,8 +1,8 @@
-"""Bring a hand to rest before a map: Levenberg-Marquardt on turn, place, angles and, where free, shape and skin.
+"""Bring a hand to rest before a map: Levenberg-Marquardt on turn, place, angles and, where free, the shape.
 
-Besides the surface there are five soft things: a stiff wall at the limits of the joints, parts that push each other
+Besides the surface there are four soft things: a stiff wall at the limits of the joints, parts that push each other
 apart where they overlap (`refiner.hand.collision`), a pull of the angles to the middle of their range, which decides
-what the map does not show, the spread of human shapes about a given one, and how far skin stands out from the model's.
+what the map does not show, and the spread of human shapes about a given one.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,6 @@ from refiner.fitting.target import POINTS, Target
 from refiner.hand.collision import overlap_mm, pair_overlaps_mm
 from refiner.hand.limits import HandPrior, pose_limits, shape_covariance
 from refiner.hand.model import HandModel, load_hand, pose_hands
-from refiner.hand.skin import CONTROL_POINTS
 from refiner.render.raster import rasterize
 from refiner.render.view import longer_arm
 from refiner.sensors.window import close_slits
@@ -27,8 +26,8 @@ Floats = NDArray[np.float64]
 
 SIGMA_MM = 4.0
 """Deviation of readings from the model's skin: no hand is quite like it."""
-_STEP, _SKIN_STEP_MM = 1e-3, 1.0
-"""Of the differences that stand for derivatives, rad or relative; the skin's are exact."""
+_STEP = 1e-3
+"""Of the differences that stand for derivatives, rad or relative."""
 _WALL = np.deg2rad(1.0)
 _OVERLAP_MM = 1.0
 """Deviation of how far two parts overlap beyond what flesh gives way."""
@@ -39,8 +38,6 @@ _OVERSHOOT, _MOST_TURN = 0.05, 0.5
 _DAMPING, _PATIENCE = 1e-2, 6
 MOVES, SHAPED = 29, 46
 """Unknowns of turn, place and angles; and with the shape."""
-_DRAPED = SHAPED + CONTROL_POINTS
-"""And with the skin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +46,7 @@ class PlacedHand:
 
     Attributes:
         pose: (26,) as `refiner.hand.model` has it, `camera_from_hand` included.
-        shape: (17,), or (113,) with the skin.
+        shape: (17,).
         wrist_mm: (3,).
         side: 0 right, 1 left.
         misfit_mm: See `refiner.fitting.equations.misfit_mm`; infinite before it is known.
@@ -91,7 +88,7 @@ def draw(hand: PlacedHand, target: Target) -> NDArray[np.float32]:
 
 def measured(hand: PlacedHand, target: Target) -> PlacedHand:
     """Give the hand with its misfit, its overlap, and how far its surface is off."""
-    overlap = overlap_mm(load_hand(), hand.pose[None], _shape_of(hand)[None])[0]
+    overlap = overlap_mm(load_hand(), hand.pose[None], hand.shape[None])[0]
     drawn = draw(hand, target)
     return replace(
         hand, misfit_mm=float(misfit_mm(drawn, target.depth_mm)), overlap_mm=float(overlap),
@@ -100,9 +97,8 @@ def measured(hand: PlacedHand, target: Target) -> PlacedHand:
 
 
 def settle(
-    hand: PlacedHand, target: Target, iterations: int, mean: Floats | None = None, tightness: float = 0.0,
-    skin_mm: float = 0.0,
-) -> PlacedHand:  # fmt: skip
+    hand: PlacedHand, target: Target, iterations: int, mean: Floats | None = None, tightness: float = 0.0
+) -> PlacedHand:
     """Fit a hand, and give the best that was met.
 
     Args:
@@ -111,13 +107,10 @@ def settle(
         iterations: At most.
         mean: (17,); where given, the shape is free about it.
         tightness: Weight of the spread of shapes about `mean`.
-        skin_mm: Where > 0, and the shape is free, so is the skin: deviation of how far it stands out from the model's.
     """
-    if skin_mm > 0:
-        hand = replace(hand, shape=np.pad(hand.shape, (0, _DRAPED - MOVES - len(hand.shape))))
     best, waited, moved = measured(hand, target), 0, hand
     for _ in range(iterations):
-        step = _step(moved, target, mean, tightness, skin_mm)
+        step = _step(moved, target, mean, tightness)
         if step is None:
             break
         moved = measured(_moved(moved, step), target)
@@ -155,12 +148,11 @@ def _equations(hand: PlacedHand, target: Target, width: int) -> tuple[Floats, Fl
     pose, shape = (np.tile(row, (width - 5, 1)) for row in (hand.pose, hand.shape))
     pose[:, :3] = 0.0
     angles, shapes = np.arange(23), np.arange(width - MOVES)
-    steps = np.where(np.arange(width - 6) < SHAPED - 6, _STEP, _SKIN_STEP_MM)
     pose[1 + angles, 3 + angles] += _STEP
-    shape[24 + shapes, shapes] += steps[23:]
+    shape[24 + shapes, shapes] += _STEP
     posed, _ = pose_hands(model, pose, shape, np.full(width - 5, hand.side))
     turned = posed.astype(np.float64) @ rotation.T
-    moves = (turned[1:] - turned[0]) / steps[:, None, None]
+    moves = (turned[1:] - turned[0]) / _STEP
     drawn = _drawn(model, turned[0], hand, target)
     normal, gradient = np.empty((width, width)), np.empty(width)
     if not surface_equations(
@@ -177,7 +169,7 @@ def _equations(hand: PlacedHand, target: Target, width: int) -> tuple[Floats, Fl
     wall, pull = np.where(beyond != 0, _WALL**-2, 0.0), np.deg2rad(_PULL_DEG) ** -2
     normal[at, at] += wall + pull
     gradient[at] += wall * beyond + pull * (hand.pose[3:] - middle)
-    _push_apart(model, pose[: SHAPED - 5], shape[: SHAPED - 5, : SHAPED - MOVES], normal, gradient)
+    _push_apart(model, pose, shape, normal, gradient)
     return normal, gradient
 
 
@@ -191,15 +183,8 @@ def _push_apart(model: HandModel, pose: Floats, shape: Floats, normal: Floats, g
     gradient[part] += rows @ overlaps[0, bad] / _OVERLAP_MM
 
 
-def _shape_of(hand: PlacedHand) -> Floats:
-    """Give the shape (17,) without the skin."""
-    return hand.shape[: SHAPED - MOVES]
-
-
-def _step(
-    hand: PlacedHand, target: Target, mean: Floats | None, tightness: float, skin_mm: float
-) -> Floats | None:  # fmt: skip
-    width = MOVES if mean is None else _DRAPED if skin_mm > 0 else SHAPED
+def _step(hand: PlacedHand, target: Target, mean: Floats | None, tightness: float) -> Floats | None:
+    width = MOVES if mean is None else SHAPED
     equations = _equations(hand, target, width)
     if equations is None:
         return None
@@ -207,11 +192,7 @@ def _step(
     if mean is not None:
         free = slice(MOVES, SHAPED)
         normal[free, free] += tightness * shape_precision()
-        gradient[free] += tightness * shape_precision() @ (hand.shape[: SHAPED - MOVES] - mean)
-    if width == _DRAPED:
-        skin = np.arange(SHAPED, _DRAPED)
-        normal[skin, skin] += skin_mm**-2
-        gradient[skin] += hand.shape[SHAPED - MOVES :] * skin_mm**-2
+        gradient[free] += tightness * shape_precision() @ (hand.shape - mean)
     step = np.zeros(MOVES + len(hand.shape))
     good = solve_damped(normal, gradient, width, 1e-9, _DAMPING, np.empty((width, width)), step[:width])
     return step if good else None

@@ -2,9 +2,8 @@
 
 A person's hand is one, so its shape is found from many maps first, by variable projection: Gauss-Newton on the shape
 alone, with all poses brought to rest after each step. Many maps count no more against the spread of shapes than one
-does. Each map may then leave that shape a little, since a skin with seventeen numbers is never quite the person's; and
-when its pose is found, its skin too, since flesh is bent and pressed. A palm and a back are found for each map, and one
-of the two is chosen when poses that recur have helped both.
+does. Each map may then leave that shape a little, since a hand with seventeen numbers is never quite the person's. A
+palm and a back are found for each map, and one of the two is chosen when poses that recur have helped both.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +26,7 @@ from refiner.threads import map_frames
 
 STARTS, KEPT = 10, 2
 """Hands of the bank that each map is tried from, palms and backs together, and how many are fitted to the end."""
-_FIRST, _LAST, _DRAPE = 8, 30, 6
+_FIRST, _LAST = 8, 30
 _SHAPE_MAPS, _SHAPE_ROUNDS, _GOOD = 96, 8, 0.8
 """Maps that the shared shape is found from; the share of them that fits best counts."""
 TIGHTNESS = 0.3
@@ -125,7 +124,7 @@ SHAPE_STEPS = _SHAPE_ROUNDS + 1
 
 
 def fit_maps(
-    maps: Maps, bank: Bank, side: int, shape: Floats, skin_mm: float = 0.0,
+    maps: Maps, bank: Bank, side: int, shape: Floats,
     on_progress: Callable[[int], None] = lambda _done: None,
 ) -> list[PlacedHand | None]:  # fmt: skip
     """Fit every map; none where a map has no reading.
@@ -135,7 +134,6 @@ def fit_maps(
         bank: Where fits begin.
         side: 0 right, 1 left.
         shape: (17,), the shared shape.
-        skin_mm: Deviation of how far each map's skin stands out from the model's; 0 leaves it there.
         on_progress: Called with 1 for each map that is done.
     """
     some, known = _known(maps)
@@ -143,10 +141,6 @@ def fit_maps(
     hands = _best_view([_helped(_recurring, some, hands, shape) for hands in by_view])
     for _ in range(PASSES):
         hands = _helped(_neighbours, some, hands, shape)
-    if skin_mm > 0:
-        hands = map_frames(
-            lambda hand, target: settle(hand, target, _DRAPE, shape, TIGHTNESS, skin_mm), hands, some.targets
-        )
     result: list[PlacedHand | None] = [None] * len(maps.targets)
     for k, hand in zip(known, hands, strict=True):
         result[k] = hand

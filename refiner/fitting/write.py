@@ -19,7 +19,7 @@ from refiner.render.visibility import seen_joints
 
 _COPIED = {"camera": (4,), "centre_mm": (3,), "cube_mm": (), "image_px": (4,), "source": (), "sequence": (),
            "frame": (), "subject": ()}  # fmt: skip
-_FITTED = {"joints_mm": (21, 3), "visible": (21,), "side": (), "pose": (26,), "misfit_mm": ()}
+_FITTED = {"joints_mm": (21, 3), "visible": (21,), "side": (), "pose": (26,), "shape": (17,), "misfit_mm": ()}
 
 
 def write_fitted(
@@ -30,7 +30,6 @@ def write_fitted(
     shape: NDArray[np.float64],
     provenance: Mapping[str, Any],
     *,
-    skin_mm: float = 0.0,
     window_px: int = 1,
     overwrite: bool = False,
     chunk_items: int = CHUNK_ITEMS,
@@ -45,7 +44,6 @@ def write_fitted(
         side: 0 right, 1 left.
         shape: (17,), the shared shape.
         provenance: See `refiner.datasets.store_writer.provenance`.
-        skin_mm: See `refiner.fitting.whole_set.fit_maps`; where > 0 the shapes written are (113,).
         window_px: Of the camera, see `refiner.sensors.window`.
         overwrite: Remove what lies at `out`.
         chunk_items: Maps in a chunk; neighbours help each other within one.
@@ -59,10 +57,9 @@ def write_fitted(
     """
     copied = {name: axes for name, axes in _COPIED.items() if name in store}
     optional = {name: axes for name, axes in copied.items() if name not in REQUIRED}
-    numbers = load_hand().shape_widths[int(skin_mm > 0)]
     writer = StoreWriter(
         out, count=len(store), size=store.size, depth_unit_mm=store.depth_unit_mm, skeleton=HAND21,
-        arrays=optional | _FITTED | {"shape": (numbers,)}, provenance=provenance, sensor=store.sensor,
+        arrays=optional | _FITTED, provenance=provenance, sensor=store.sensor,
         overwrite=overwrite, chunk_items=chunk_items,
     )  # fmt: skip
     missing = writer.missing()
@@ -70,19 +67,19 @@ def write_fitted(
     for start, stop in missing:
         rows: dict[str, Any] = {name: store.read(name, start, stop) for name in ("depth", *copied)}
         maps = maps_of(rows, store.depth_unit_mm, window_px)
-        hands = fit_maps(maps, bank, side, shape, skin_mm, on_progress)
+        hands = fit_maps(maps, bank, side, shape, on_progress)
         if "source" in copied:
             rows["source"] = rows["source"].tolist()
-        writer.write(start, rows | _hand_rows(hands, side, numbers, rows, store.depth_unit_mm))
+        writer.write(start, rows | _hand_rows(hands, side, rows, store.depth_unit_mm))
     writer.finish()
     return DepthStore(out).read("misfit_mm")
 
 
 def _hand_rows(
-    hands: list[PlacedHand | None], side: int, numbers: int, rows: Mapping[str, Any], unit_mm: float
+    hands: list[PlacedHand | None], side: int, rows: Mapping[str, Any], unit_mm: float
 ) -> dict[str, NDArray[Any]]:
     count, model = len(hands), load_hand()
-    pose, shape, wrist_mm = np.full((count, 26), np.nan), np.full((count, numbers), np.nan), np.full((count, 3), np.nan)
+    pose, shape, wrist_mm = np.full((count, 26), np.nan), np.full((count, 17), np.nan), np.full((count, 3), np.nan)
     misfit_mm = np.full(count, np.nan)
     for n, hand in enumerate(hands):
         if hand is not None:

@@ -12,8 +12,7 @@ and its deviation is positive towards the little finger. The hand stays put and 
 
 Shape (S = 17): 0 is the mean adult hand. `scale`, `*_length`, `palm_*`, `*_girth` up to `forearm_girth` are relative
 (0.1 = 10 % more); `wrist_girth` and `forearm_{fat,muscle}` are MakeHuman's targets (1 = the full target, which is
-strong); `body_1..3` are the main modes of adults of equal hand size, in standard deviations. A shape may go on for
-`CONTROL_POINTS` more numbers, mm by which the skin stands out (see `refiner.hand.skin`): hands that were laid on maps.
+strong); `body_1..3` are the main modes of adults of equal hand size, in standard deviations.
 """
 
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ import numpy as np
 
 from refiner.hand.kinematics import pose_batch
 from refiner.hand.skeleton import FINGERS
-from refiner.hand.skin import CONTROL_POINTS, skin_directions
 
 POSE_NAMES = (
     *(f"camera_from_hand_{axis}" for axis in "xyz"),
@@ -78,11 +76,6 @@ class HandModel:
         """Give the triangles that a right (0) or left (1) hand is drawn with."""
         return self.triangles if side == 0 else self.mirrored_triangles
 
-    @property
-    def shape_widths(self) -> tuple[int, int]:
-        """Give how many numbers a shape may have: without and with those of the skin."""
-        return len(self.shape_names), len(self.shape_names) + CONTROL_POINTS
-
 
 @cache
 def load_hand() -> HandModel:
@@ -118,26 +111,16 @@ def load_hand() -> HandModel:
     return model
 
 
-@cache
-def _directions(model: HandModel, width: int) -> np.ndarray:
-    """Give the shape directions of shapes with so many numbers."""
-    if width == len(model.shape_names):
-        return model.directions
-    skin = skin_directions(model.template.reshape(-1, 3), model.triangles)
-    return np.concatenate([model.directions, skin])
-
-
 def _checked(
     model: HandModel, pose: np.ndarray, shape: np.ndarray, side: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     pose, shape = np.ascontiguousarray(pose, dtype=np.float64), np.ascontiguousarray(shape, dtype=np.float64)
     side = np.ascontiguousarray(side)
     count = len(pose)
-    for name, array, widths in (("pose", pose, (len(model.pose_names),)), ("shape", shape, model.shape_widths)):
-        if array.ndim != 2 or len(array) != count or array.shape[1] not in widths:
-            wanted = " or ".join(str((count, width)) for width in widths)
+    for name, array, width in (("pose", pose, len(model.pose_names)), ("shape", shape, len(model.shape_names))):
+        if array.shape != (count, width):
             raise ValueError(
-                f"`{name}` has shape {array.shape}, wanted {wanted}: one row for each of the {count} hands and "
+                f"`{name}` has shape {array.shape}, wanted {(count, width)}: one row for each of the {count} hands and "
                 f"one column for each of `model.{name}_names`."
             )
         if not np.isfinite(array).all():
@@ -159,7 +142,7 @@ def pose_hands(
     Args:
         model: The hand.
         pose: (N, 26), radians, in the order of `model.pose_names`.
-        shape: (N, 17), in the order of `model.shape_names`; or (N, 113), with those of the skin behind them.
+        shape: (N, 17), in the order of `model.shape_names`.
         side: (N,), 0 right, 1 left. A left hand is the mirror image (x to -x in the hand frame) of the right hand of
             the same pose and shape, mirrored before `camera_from_hand` turns it.
 
@@ -169,7 +152,7 @@ def pose_hands(
     pose, shape, side = _checked(model, pose, shape, side)
     vertices = np.empty((len(pose), model.template.size // 3, 3), dtype=np.float32)
     joints = np.empty((len(pose), 21, 3), dtype=np.float32)
-    _run(model, pose, shape, side, model.template, _directions(model, shape.shape[1]), vertices, joints)
+    _run(model, pose, shape, side, model.template, model.directions, vertices, joints)
     return vertices, joints
 
 

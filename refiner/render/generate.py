@@ -18,7 +18,6 @@ from scipy.spatial.transform import Rotation
 from refiner.datasets.store_writer import CHUNK_ITEMS, StoreWriter
 from refiner.geometry.crop import crop_cube, seen_pixels
 from refiner.geometry.depth import to_mm, to_units
-from refiner.hand.jitter import jitter_hands
 from refiner.hand.limits import sample_hands
 from refiner.hand.model import HandModel, load_hand, pose_hands
 from refiner.hand.skeleton import HAND21
@@ -134,7 +133,7 @@ def render_hands(settings: RenderSettings, *, seed: int, items: Sequence[int] | 
     }
     rotations = np.empty((count, 3, 3))
     for n, item in enumerate(items):
-        if settings.poses is not None and (settings.jitter_deg > 0 or item < len(settings.poses.names)):
+        if settings.poses is not None and item < len(settings.poses.names):
             turn = pose[n, :3]
             view = given_view(settings, settings.poses, turn, vertices[n], joints[n], int(side[n]), seed, int(item))
         else:
@@ -153,10 +152,7 @@ def _hands(
         sample = sample_hands(model, seed, items, settings.prior)
         return sample.pose, sample.shape, sample.side
     chosen = items % len(settings.poses.names)
-    pose, shape, side = settings.poses.pose[chosen], settings.poses.shape[chosen], settings.poses.side[chosen]
-    if settings.jitter_deg > 0:
-        pose = jitter_hands(model, pose, shape, settings.jitter_deg, seed, items)
-    return pose, shape, side
+    return settings.poses.pose[chosen], settings.poses.shape[chosen], settings.poses.side[chosen]
 
 
 def _source(settings: RenderSettings, seed: int, item: int) -> str:

@@ -53,8 +53,6 @@ class RenderSettings:
         prior: What hands are drawn.
         poses: Hands to render instead. The first M items show them as they stand, at their place and in their cube;
             later rounds show them anew from drawn views and places.
-        jitter_deg: Where > 0, all rounds show given hands at their place and in their cube, each turned and bent by so
-            much (see `refiner.hand.jitter`).
         tessellations: How often each triangle is split in four first (see `refiner.hand.tessellation`).
     """
 
@@ -65,7 +63,6 @@ class RenderSettings:
     views: Viewpoints = field(default_factory=Viewpoints)
     prior: HandPrior = field(default_factory=HandPrior)
     poses: GivenPoses | None = None
-    jitter_deg: float = 0.0
     tessellations: int = 0
 
     @property

@@ -82,11 +82,10 @@ def poses_from(store: DepthStore, model: HandModel) -> GivenPoses:
             "session."
         )
     pose, shape = store.read("pose").astype(np.float64), store.read("shape").astype(np.float64)
-    for name, array, widths in (("pose", pose, (len(model.pose_names),)), ("shape", shape, model.shape_widths)):
-        if array.ndim != 2 or array.shape[1] not in widths:
-            wanted = " or ".join(f"(N, {width})" for width in widths)
+    for name, array, width in (("pose", pose, len(model.pose_names)), ("shape", shape, len(model.shape_names))):
+        if array.shape != (len(store), width):
             raise StoreError(
-                f"{store.path}: found {name} of shape {array.shape}, wanted {wanted}: the parameters of another "
+                f"{store.path}: found {name} of shape {array.shape}, wanted (N, {width}): the parameters of another "
                 "hand model. Solve or render the set again with this version."
             )
     side = store.read("side") if "side" in store else np.zeros(len(store), dtype=np.int32)

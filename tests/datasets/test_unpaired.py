@@ -76,31 +76,6 @@ def test_pairs_are_the_same_items_of_both_stores():
         data(paired=True)
 
 
-def test_of_several_renders_of_a_hand_each_is_paired_with_its_map_and_none_is_both_trained_on_and_looked_at():
-    write_balls("c.zarr", size=16, count=20, unit_mm=1.0, noisy=True)
-    write_balls("rounds.zarr", size=16, count=60, unit_mm=1.0, seed=1)
-    pairs = UnpairedDepth("rounds.zarr", "c.zarr", batch_size=400, dequantize=False, paired=True, probe_maps=4)
-    stores = UnpairedDepth("rounds.zarr", "c.zarr", batch_size=400, dequantize=False, probe_maps=4)._open()
-
-    def items(batch):
-        known = [{m.numpy().tobytes(): k for k, m in enumerate(maps.network_depth(np.arange(n))[0])}
-                 for maps, n in zip(stores, (60, 20), strict=True)]  # fmt: skip
-        return [
-            np.array([known[k][m.numpy().tobytes()] for m in batch[name]])
-            for k, name in enumerate(("synthetic", "real"))
-        ]
-
-    rendered, real = items(pairs.training_batches().batch(0))
-    np.testing.assert_array_equal(rendered % 20, real)
-    assert len(set(rendered)) == 48
-    looked_at, real_looked_at = items(next(iter(pairs.val_dataloader())))
-    np.testing.assert_array_equal(looked_at, real_looked_at)
-    assert not set(looked_at) & set(real)
-    write_balls("odd.zarr", size=16, count=50, unit_mm=1.0)
-    with pytest.raises(StoreError, match="are no pairs"):
-        UnpairedDepth("odd.zarr", "c.zarr", paired=True)
-
-
 def test_a_batch_is_a_function_of_seed_step_and_rank():
     batches = data().training_batches
     assert equal(batches().batch(7), batches(start=5).batch(7))

@@ -67,7 +67,7 @@ def quick(monkeypatch):
 
 @pytest.mark.parametrize(
     ("more", "frames"),
-    [("--maps 60", 60), pytest.param("--fit --fit-bank 100 --jitter-deg 4 --rounds 2", 16, marks=pytest.mark.slow)],
+    [("--maps 60", 60), pytest.param("--fit --fit-bank 100", 16, marks=pytest.mark.slow)],
 )
 def test_the_whole_of_it(monkeypatch, capsys, more, frames):
     quick(monkeypatch)
@@ -82,7 +82,6 @@ def test_the_whole_of_it(monkeypatch, capsys, more, frames):
     assert frames / 3 < report["maps"]["real"] <= frames  # not in every frame is a hand found
     if "--fit" in more:
         assert report["maps"]["synthetic"] == report["maps"]["real"]
-        assert len(DepthStore(Path("runs/r/synthetic_learnt.zarr"))) == 2 * len(DepthStore(Path("runs/r/seen.zarr")))
         assert "fitted.zarr item 0" in DepthStore(Path("runs/r/synthetic.zarr")).read("source")[0]
         assert report["sets"]["learn_refined"]["path"] == "runs/r/refined_seen.zarr"
         assert sorted(report["same_sequences"]) == ["refined", "synthetic"]

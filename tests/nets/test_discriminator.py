@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -72,6 +74,19 @@ def test_detail_makes_millimetres_visible():
         network = PatchDiscriminator([Layer(3, 2, 16)], detail_gain=gain)
         changes.append((network(rough) - network(x)).abs().mean().item())
     assert changes[1] > 3 * changes[0]
+
+
+def test_steep_slopes_do_not_look_alike():
+    """Rims that fly by 20 and by 50 mm, seen with a gain of 20: the same through tanh, a third apart through asinh."""
+    near, far = (torch.zeros(1, 1, 8, 8) + mm / 130 * (torch.arange(8) == 4) for mm in (20.0, 50.0))
+    tanh, asinh = (PatchDiscriminator([Layer(3)], **gain) for gain in ({"detail_gain": 20.0}, {"slope_gain": 20.0}))
+    seen = [[network.planes(depth)[0, 1, 0, 3].item() for depth in (near, far)] for network in (tanh, asinh)]
+    assert seen[0] == pytest.approx([math.tanh(20 * 20 / 130), math.tanh(20 * 50 / 130)])
+    assert seen[0][1] < 1.01 * seen[0][0]
+    assert seen[1] == pytest.approx([math.asinh(20 * 20 / 130), math.asinh(20 * 50 / 130)])
+    assert seen[1][1] > 1.3 * seen[1][0]
+    with pytest.raises(ValueError, match="wanted one of them at most"):
+        PatchDiscriminator([Layer(3)], detail_gain=1.0, slope_gain=1.0)
 
 
 def test_curvatures_show_noise_on_a_tilted_surface():

@@ -28,6 +28,16 @@ def test_what_weighs_is_a_term():
     }
 
 
+def test_what_is_beside_edges_weighs_less():
+    synthetic = torch.ones(1, 1, 12, 12)
+    synthetic[..., :6] = 0.0
+    refined = synthetic + 0.1 * (synthetic < 1)
+    refined[..., 4:6] = 0.7  # rims fly
+    found = plain(Objective(offset_weight=2.0, edge_weight=0.0).refiner_terms(refined, synthetic, None))
+    assert found["self_regularization"][1] == pytest.approx(4 * 0.1 / 12)
+    assert found["offset"][1] == pytest.approx(0.1)
+
+
 def test_refiner_without_a_discriminator():
     """Lambda of the recipe, and of the equations as printed; 16 pixels are moved by 1."""
     moved, synthetic = torch.full((1, 1, 4, 4), 0.5), torch.full((1, 1, 4, 4), -0.5)

@@ -126,6 +126,15 @@ def test_noise_is_a_function_of_the_key(game, batch):
     assert len({refined(0, 3, 0), refined(0, 4, 0), refined(0, 3, 1), refined(1, 3, 0)}) == 4
 
 
+def test_what_went_beyond_its_bounds_is_called_back_with_and_without_a_discriminator(game, batch, monkeypatch):
+    for alone in (True, False):
+        plain = refiner_update(game, batch, KEY, alone=alone)[0]
+        draw = game.refiner.draw
+        with monkeypatch.context() as patched:
+            patched.setattr(game.refiner, "draw", lambda *words, draw=draw: draw(*words)._replace(excess=3.0))
+            torch.testing.assert_close(refiner_update(game, batch, KEY, alone=alone)[0], plain + 3.0)
+
+
 def test_spectra_of_noise_are_compared_where_they_weigh(game, batch):
     spectrum = NoiseSpectrum(130.0)
     spectrum.real.fill_(1.0)  # as if there had been smooth patches: these maps show none
