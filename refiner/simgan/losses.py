@@ -151,7 +151,7 @@ def choice_loss(costs: Tensor, opposite_costs: Tensor, choice: Tensor, noise: Te
     return ((costs - opposite_costs).detach() * noise * choice / 2).sum()
 
 
-def offset_loss(refined: Tensor, synthetic: Tensor, edge_weight: float = 1.0) -> Tensor:
+def offset_loss(refined: Tensor, synthetic: Tensor, *, edges: bool = True) -> Tensor:
     """Score how far whole maps were moved: |mean change of a map's readings|, averaged over the maps.
 
     A discriminator that judges maps at random offsets does not see this, and a mean over all pixels hardly weighs it.
@@ -159,13 +159,13 @@ def offset_loss(refined: Tensor, synthetic: Tensor, edge_weight: float = 1.0) ->
     Args:
         refined: (N, 1, H, W); a pixel counts where this and `synthetic` have a reading.
         synthetic: (N, 1, H, W).
-        edge_weight: Weight of pixels beside edges in the mean. Where rims fly away by design, they would have the rest
-            move the other way.
+        edges: Whether pixels beside edges count. Where rims may fly away, they would have the rest move the other way.
     """
-    both = is_reading(refined) & is_reading(synthetic)
-    weights = both * torch.where(beside_edge(synthetic), edge_weight, 1.0)
-    change = weights * (refined.float() - synthetic.float())
-    return (change.sum(dim=(1, 2, 3)) / weights.sum(dim=(1, 2, 3)).clamp(min=1)).abs().mean()
+    counted = is_reading(refined) & is_reading(synthetic)
+    if not edges:
+        counted = counted & ~beside_edge(synthetic)
+    change = torch.where(counted, refined.float() - synthetic.float(), 0.0)
+    return (change.sum(dim=(1, 2, 3)) / counted.sum(dim=(1, 2, 3)).clamp(min=1)).abs().mean()
 
 
 def paired_loss(refined: Tensor, real: Tensor, synthetic: Tensor, most: float) -> Tensor:

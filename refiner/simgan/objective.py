@@ -35,8 +35,8 @@ class Objective:
         missing_weight: Of the change in self-regularisation where a reading came or went; 1 is the paper's.
         offset_weight: Of the part of a map's change that is common to all its readings (see `offset_loss`), beside
             lambda; 0 is none, as in the paper.
-        edge_weight: Of the change of depth beside edges, in both: what a camera mixes there is D's to say; 1 is the
-            paper's.
+        edge_weight: Of the change of depth beside edges in self-regularisation; 1 is the paper's. Below 1 what a camera
+            mixes there is D's to say, and the offset leaves it out.
         penalty_weight: Of the discriminator's gradient penalty at real maps; 0 is none, as in the paper.
         penalty_every: The penalty is applied to one iteration in so many, and so many times over: it costs as much as
             an update.
@@ -84,7 +84,7 @@ class Objective:
         )  # fmt: skip
         terms = [("self_regularization", self.self_regularization_weight, change)]
         if self.offset_weight > 0:
-            terms.append(("offset", self.offset_weight, offset_loss(refined, synthetic, self.edge_weight)))
+            terms.append(("offset", self.offset_weight, offset_loss(refined, synthetic, edges=self.edge_weight == 1)))
         if self.paired_weight > 0 and real is not None:
             paired = paired_loss(refined, real, synthetic, self.paired_most)
             terms.append(("paired", self.paired_weight, paired))

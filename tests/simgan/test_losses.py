@@ -191,8 +191,8 @@ def test_depth_beside_edges_has_a_weight_of_its_own():
     wanted = 8 * (0.1 + 0.1 + 0.5 * (0.4 + 0.4))
     found = self_regularization_loss(moved, synthetic, psi="identity", reduction="sum", edge_weight=0.5)
     assert found.item() == pytest.approx(wanted)
-    assert offset_loss(moved, synthetic, 0.5).item() == pytest.approx(wanted / (8 * 3))
-    assert offset_loss(moved, synthetic, 0.0).item() == pytest.approx(0.1)
+    assert offset_loss(moved, synthetic).item() == pytest.approx((0.1 + 0.1 + 0.4 + 0.4) / 4)
+    assert offset_loss(moved, synthetic, edges=False).item() == pytest.approx(0.1)
     lost = torch.ones_like(synthetic)  # what is lost has the other weight
     found = self_regularization_loss(lost, synthetic, psi="identity", reduction="sum", edge_weight=0.5)
     assert found.item() == pytest.approx(32)
