@@ -68,13 +68,7 @@ def discriminator_accuracy(logits: Tensor, *, target_refined: bool, kind: Advers
 
 
 def self_regularization_loss(
-    refined: Tensor,
-    synthetic: Tensor,
-    *,
-    psi: Psi,
-    reduction: Reduction,
-    missing_weight: float = 1.0,
-    edge_weight: float = 1.0,
+    refined: Tensor, synthetic: Tensor, *, psi: Psi, reduction: Reduction, missing_weight: float = 1.0
 ) -> Tensor:
     """Score how far refining moved the maps: |psi(R(x)) - psi(x)|_1.
 
@@ -86,7 +80,6 @@ def self_regularization_loss(
         reduction: Over pixels and batch; "mean" is the average of psi's entries.
         missing_weight: Weight of the change at a pixel whose reading came or went. To the far face is a hundred times
             as far as a millimetre of noise, yet what the labels say of the hand is as true where a camera is blind.
-        edge_weight: Weight of the change of depth beside the render's edges, where cameras mix depths.
     """
     change = refined.float() - synthetic.float()  # every psi here is linear
     stayed = is_reading(refined) == is_reading(synthetic)
@@ -96,8 +89,6 @@ def self_regularization_loss(
         share = mean_around(both.to(change), _LOCAL_PX, count_include_pad=False)
         mean = mean_around(change * both, _LOCAL_PX, count_include_pad=False) / share.clamp(min=1e-6)
         change = torch.where(both, mean, torch.where(stayed, 0.0, change))
-    if edge_weight != 1:
-        change = torch.where(stayed & beside_edge(synthetic), edge_weight * change, change)
     if missing_weight != 1:
         change = torch.where(stayed, change, missing_weight * change)
     if psi == "gradients":

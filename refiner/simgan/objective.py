@@ -35,8 +35,7 @@ class Objective:
         missing_weight: Of the change in self-regularisation where a reading came or went; 1 is the paper's.
         offset_weight: Of the part of a map's change that is common to all its readings (see `offset_loss`), beside
             lambda; 0 is none, as in the paper.
-        edge_weight: Of the change of depth beside edges in self-regularisation; 1 is the paper's. Below 1 what a camera
-            mixes there is D's to say, and the offset leaves it out.
+        offset_at_edges: Whether it counts pixels beside edges, where rims may fly away.
         penalty_weight: Of the discriminator's gradient penalty at real maps; 0 is none, as in the paper.
         penalty_every: The penalty is applied to one iteration in so many, and so many times over: it costs as much as
             an update.
@@ -58,7 +57,7 @@ class Objective:
     paired_weight: float = 0.0
     paired_most: float = 0.1
     spectrum_weight: float = 0.0
-    edge_weight: float = 1.0
+    offset_at_edges: bool = True
 
     def refiner_terms(
         self,
@@ -79,12 +78,11 @@ class Objective:
             spectrum: (), the distance of the spectra of noise, where they are compared.
         """
         change = self_regularization_loss(
-            refined, synthetic, psi=self.psi, reduction=self.reduction, missing_weight=self.missing_weight,
-            edge_weight=self.edge_weight,
-        )  # fmt: skip
+            refined, synthetic, psi=self.psi, reduction=self.reduction, missing_weight=self.missing_weight
+        )
         terms = [("self_regularization", self.self_regularization_weight, change)]
         if self.offset_weight > 0:
-            terms.append(("offset", self.offset_weight, offset_loss(refined, synthetic, edges=self.edge_weight == 1)))
+            terms.append(("offset", self.offset_weight, offset_loss(refined, synthetic, edges=self.offset_at_edges)))
         if self.paired_weight > 0 and real is not None:
             paired = paired_loss(refined, real, synthetic, self.paired_most)
             terms.append(("paired", self.paired_weight, paired))

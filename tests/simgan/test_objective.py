@@ -28,14 +28,14 @@ def test_what_weighs_is_a_term():
     }
 
 
-def test_what_is_beside_edges_weighs_less():
+def test_the_offset_counts_edges_where_it_is_told_to():
     synthetic = torch.ones(1, 1, 12, 12)
     synthetic[..., :6] = 0.0
     refined = synthetic + 0.1 * (synthetic < 1)
     refined[..., 4:6] = 0.7  # rims fly
-    found = plain(Objective(offset_weight=2.0, edge_weight=0.0).refiner_terms(refined, synthetic, None))
-    assert found["self_regularization"][1] == pytest.approx(4 * 0.1 / 12)
-    assert found["offset"][1] == pytest.approx(0.1)
+    for at_edges, wanted in ((True, (4 * 0.1 + 2 * 0.7) / 6), (False, 0.1)):
+        found = plain(Objective(offset_weight=2.0, offset_at_edges=at_edges).refiner_terms(refined, synthetic, None))
+        assert found["offset"] == (2.0, pytest.approx(wanted))
 
 
 def test_refiner_without_a_discriminator():
