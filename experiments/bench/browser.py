@@ -159,7 +159,7 @@ class Person:
             chain.key_up(one)
         chain.perform()
 
-    def wait(self, true: Callable[[], object], what: str, seconds: float = 60) -> None:
+    def wait(self, true: Callable[[], object], what: str, seconds: float = 180) -> None:
         """Wait until something is true."""
         end, last = time.monotonic() + seconds, None
         while time.monotonic() < end:

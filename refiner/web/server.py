@@ -2,12 +2,16 @@
 
 import errno
 import ipaddress
+import os
+import signal
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable
 from importlib.util import find_spec
+from types import FrameType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 LOOPBACK = "127.0.0.1"
+LONGEST_END_S = 10.0
+"""After a signal; the server itself takes 2 to end connections in good order."""
 _PACKAGES = ("nicegui", "fastapi", "uvicorn")
 
 
@@ -69,6 +75,9 @@ class PageServer:
     def run(self, app: "FastAPI", ready: Callable[[], object], *, open_browser: bool = False) -> None:
         """Serve until `stop`, an interrupt or a signal to end.
 
+        A signal ends the process after `LONGEST_END_S` at last, whatever is still being computed for a page: threads
+        cannot be interrupted, and would delay the end. So what is to last must be written at once.
+
         Args:
             app: What is served.
             ready: Is called when the page can be opened; what it raises ends the server, and is raised again then.
@@ -79,6 +88,10 @@ class PageServer:
         url, failures = self.url, []
 
         class Server(uvicorn.Server):
+            def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+                super().handle_exit(sig, frame)
+                threading.Thread(target=_end_at_last, args=(sig,), daemon=True).start()
+
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
                 try:
@@ -146,3 +159,10 @@ def _listen(host: str, port: int) -> socket.socket:
             f"Found --port {port}, wanted a free one on {host} ({error}). Give another, or 0 for any."
         ) from None
     return listener
+
+
+def _end_at_last(sig: int) -> None:
+    time.sleep(LONGEST_END_S)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0 if sig == signal.SIGINT else 128 + sig)

@@ -18,7 +18,7 @@ from killing import started
 from refiner.errors import MissingPackageError, UsageError
 from refiner.web.server import PageServer
 
-WAIT_S = 20
+WAIT_S = 60
 
 
 async def greet(websocket: WebSocket):
@@ -172,3 +172,22 @@ def test_a_signal_ends_it(sent, status):
         out, err = process.communicate(timeout=WAIT_S)
     assert (process.returncode, err) == (status, "")
     assert out == ("ended\n" if status == 0 else "")
+
+
+def test_an_interrupt_does_not_wait_for_what_is_being_computed():
+    script = (
+        "import sys, time\nfrom fastapi import FastAPI\nimport refiner.web.server as server\n"
+        "server.LONGEST_END_S = 1.0\napp, made = FastAPI(), server.PageServer()\n"
+        "app.get('/')(lambda: (print('asked', file=sys.stderr, flush=True), time.sleep(600)))\n"
+        "made.run(app, lambda: print(made.url, flush=True))"
+    )
+    command = [sys.executable, "-c", script]
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        address = process.stdout.readline().split("/")[2]
+        connection = http.client.HTTPConnection(address, timeout=WAIT_S)
+        connection.request("GET", "/")
+        assert process.stderr.readline() == "asked\n"
+        process.send_signal(signal.SIGINT)
+        process.wait(WAIT_S)
+        connection.close()
+    assert process.returncode == 0
