@@ -26,7 +26,7 @@ class MapNoise(Part):
         z + most tanh(first 2^(min(q, 2) + gain a) f / most)
 
     The filter is learnt, and how strong rows and columns are. Noise grows as light falls; how it does otherwise is a's
-    to say. Its mean is 0, so that labels stay true.
+    to say. For any a that does not depend on f its mean is 0, so that labels stay true.
     """
 
     planes, numbers = 1, 1
