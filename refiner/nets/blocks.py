@@ -86,18 +86,20 @@ _JUMP = 0.1
 
 
 def beside_edge(depth: Tensor) -> Tensor:
-    """Say which pixels are up to 2 px from a step of depth, as outlines are: (N, 1, H, W).
+    """Return which pixels are up to 2 px from a step of depth, as outlines are: (N, 1, H, W).
 
     There a camera mixes what lies in front with what lies behind.
     """
-    padded = F.pad(depth, (1, 1, 1, 1), mode="replicate")
-    steps = depth.new_zeros(depth.shape)
-    for axis in (2, 3):
-        step = (padded.narrow(axis, 1, depth.shape[axis] + 1) - padded.narrow(axis, 0, depth.shape[axis] + 1)).abs()
-        inner = step.narrow(5 - axis, 1, depth.shape[5 - axis])
-        before, after = (inner.narrow(axis, start, depth.shape[axis]) for start in (0, 1))
-        steps = torch.maximum(steps, torch.maximum(before, after))
+    steps = torch.zeros_like(depth)
+    for axis, after, before in ((3, (0, 1, 0, 0), (1, 0, 0, 0)), (2, (0, 0, 0, 1), (0, 0, 1, 0))):
+        step = depth.diff(dim=axis).abs()
+        steps = torch.maximum(steps, torch.maximum(F.pad(step, after), F.pad(step, before)))
     return F.max_pool2d(steps, 3, 1, 1) > _JUMP
+
+
+def bounded(change: Tensor, most: float) -> Tensor:
+    """Return most tanh(change / most): small changes as they are, and none beyond the bound."""
+    return most * torch.tanh(change / most)
 
 
 def curvature_channels(depth: Tensor, gain: float) -> Tensor:

@@ -114,10 +114,11 @@ class PatchDiscriminator(nn.Module):
 
     def planes(self, depth: Tensor) -> Tensor:
         """Give what the first layer sees of (N, 1, H, W): the depth, and beside it what else is judged."""
+        planes = [depth]
         if self.slope_gain > 0:
             planes = [detail_channels(depth, self.slope_gain, torch.asinh)]
-        else:
-            planes = [detail_channels(depth, self.detail_gain) if self.detail_gain > 0 else depth]
+        elif self.detail_gain > 0:
+            planes = [detail_channels(depth, self.detail_gain)]
         if self.curvature_gain > 0:
             planes.append(curvature_channels(depth, self.curvature_gain))
         if self.sees_readings:

@@ -122,7 +122,7 @@ def rows_of(store: DepthStore, camera: DepthStore) -> NDArray[np.int64] | None:
     """Return which camera map each render is a pair of, (n,); none where they are no pairs.
 
     Pairs have the same crop, as renders of what `refiner fit` found in the camera maps have. There may be several
-    renders of one: variants (in a row), or of poses that are shown again (one after the other).
+    renders of one: variants (in a row), or rounds (one after the other), as versions before rendered them.
     """
     count, frames = len(store), len(camera)
     if not count or not frames:

@@ -57,7 +57,7 @@ class PageServer:
 
         Raises:
             MissingPackageError: The packages of the pages are not installed.
-            UsageError: The address or the port cannot be had.
+            UsageError: The address or the port is not available.
         """
         require_packages()
         self._socket = _listen(LOOPBACK if host == "localhost" else host, port)
@@ -126,15 +126,15 @@ class PageServer:
             self._server.should_exit = True
 
     def close(self) -> None:
-        """Give the port back; `run` does so at its end."""
+        """Release the port; `run` does so at its end."""
         self._socket.close()
 
     def __enter__(self) -> Self:
-        """Give the server."""
+        """Return the server."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the port back."""
+        """Release the port."""
         self.close()
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from refiner.geometry.depth import DepthCodec
-from refiner.nets.blocks import NO_READING, is_reading
+from refiner.nets.blocks import NO_READING, bounded, is_reading
 from refiner.nets.refiner.backbone import Backbone
 from refiner.nets.refiner.base import Choice, Draw, Noise, NoiseShapes, Refiner
 from refiner.nets.refiner.dropout import Growth, LightLoss, PixelLoss
@@ -102,8 +102,8 @@ class ComposedRefiner(Refiner):
         found = self.backbone(scene, [plane for planes in seen.values() for plane in planes])
         numbers = dict(zip(self._numbers, found.split(list(self._numbers.values()), dim=1), strict=True))
 
-        shift = _bounded(_SHIFT * numbers["shift"], self.max_shift)
-        shift = shift + scene.edge * _bounded(_RIM_SHIFT * numbers["rim"], self.max_rim_shift)
+        shift = bounded(_SHIFT * numbers["shift"], self.max_shift)
+        shift = shift + scene.edge * bounded(_RIM_SHIFT * numbers["rim"], self.max_rim_shift)
         measured = noise_free = scene.surface + shift
         if "measurement" in self.parts:
             measured = self.parts["measurement"](noise_free, numbers["measurement"], seen["measurement"], scene)
@@ -143,7 +143,3 @@ def _kept(choices: dict[str, Choice], scene: Scene, sign: int) -> Tensor:
     if "growth" in made:
         kept = kept | (made["growth"] & is_reading(scene.surface) & ~reading)
     return kept
-
-
-def _bounded(change: Tensor, most: float) -> Tensor:
-    return most * torch.tanh(change / most)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from refiner.nets.blocks import bounded
 from refiner.nets.refiner.base import Noise, NoiseShapes
 from refiner.nets.refiner.camera_noise import mean_window
 from refiner.nets.refiner.part import Part
@@ -75,4 +76,4 @@ class MapNoise(Part):
         """
         octaves = scene.dimness.clamp(max=_DIMMEST) + self.gain * numbers
         error = self.first * torch.exp2(octaves.clamp(max=_MOST_OCTAVES)) * seen[0].float()
-        return depth + self.most * torch.tanh(error / self.most)
+        return depth + bounded(error, self.most)
