@@ -92,12 +92,14 @@ def tell_apart(
         most_epochs: Limit where no plateau comes.
 
     Raises:
-        ValueError: A set has no pictures.
+        ValueError: A set has no pictures, or those of one map alone to learn from.
     """
     if min(len(sample.pictures) for sample in (*train, *test)) == 0:
         raise ValueError("A set has no picture to compare: no map shows enough of a hand.")
     rng = np.random.default_rng((0x636C, seed))
     parts = [_hold_out(sample, rng) for sample in train]
+    if any(held.all() for held in parts):
+        raise ValueError("A set has pictures of one map alone to learn from, wanted those of two and more.")
     fitting = [torch.from_numpy(sample.pictures[~held]) for sample, held in zip(train, parts, strict=True)]
     checking = [torch.from_numpy(sample.pictures[held]) for sample, held in zip(train, parts, strict=True)]
     with torch.random.fork_rng(devices=[]):

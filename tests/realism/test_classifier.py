@@ -68,6 +68,12 @@ def test_an_empty_set_is_an_error():
         tell_apart((sample(4, 0), empty), (sample(4, 1), sample(4, 2)))
 
 
+def test_pictures_of_one_map_alone_are_an_error():
+    lonely = independent(np.zeros((3, 2, 16, 16), np.float32), np.zeros(3, np.int64))
+    with pytest.raises(ValueError, match="of one map alone to learn from"):
+        tell_apart((sample(4, 0), lonely), (sample(4, 1), sample(4, 2)))
+
+
 def test_few_pictures_are_looked_at_often_enough_to_be_told_apart():
     """Twelve maps are one update an epoch: four of those without a better loss had counted as a plateau."""
     parts = (sample(12, 0, per_map=1), sample(12, 1, 0.3, per_map=1)), (sample(60, 2), sample(60, 3, 0.3))

@@ -39,4 +39,5 @@ def go(person, frame):
 def faults(person):
     """What went wrong in the browser, but for a server that is gone, and for changes that it refuses."""
     lines = [line["message"] for line in person.driver.get_log("browser") if line["level"] == "SEVERE"]
-    return [line for line in lines if not any(word in line for word in ("ERR_CONNECTION", "WebSocket", "409"))]
+    expected = "ERR_CONNECTION", "ERR_SOCKET", "WebSocket", "409"
+    return [line for line in lines if not any(word in line for word in expected)]
