@@ -3,7 +3,7 @@ import torch
 
 from refiner.checkpoints import POSE_FORMAT, SIMGAN_FORMAT, read_checkpoint, rebuild_network
 from refiner.errors import CheckpointError
-from refiner.nets.refiner import ResidualRefiner
+from refiner.nets.refiner import PaperRefiner
 
 
 def test_a_checkpoint_of_the_other_kind_is_refused():
@@ -14,10 +14,10 @@ def test_a_checkpoint_of_the_other_kind_is_refused():
 
 
 def test_networks_of_another_version_are_refused():
-    known = {"ResidualRefiner": ResidualRefiner}
-    network = ResidualRefiner(8, 1)
+    known = {"PaperRefiner": PaperRefiner}
+    network = PaperRefiner(8, 1)
 
-    def rebuilt(name="ResidualRefiner", weights=None, **settings):
+    def rebuilt(name="PaperRefiner", weights=None, **settings):
         described = {"class": name, "settings": network.settings | settings}
         weights = network.state_dict() if weights is None else weights
         return rebuild_network(
@@ -26,7 +26,7 @@ def test_networks_of_another_version_are_refused():
 
     assert rebuilt().settings == network.settings
     for wrong, message in (
-        ({"name": "Other"}, "class 'Other'; this version knows ResidualRefiner"),
+        ({"name": "Other"}, "class 'Other'; this version knows PaperRefiner"),
         ({"light_margin": 8.0}, "the settings light_margin, which this version's does not have"),
         ({"weights": {}}, "the weights do not fit"),
     ):

@@ -60,4 +60,4 @@ def test_recipes_are_found_away_from_the_checkout(installed, tmp_path):
     )
     done = run_in(installed, tmp_path, script)
     assert done.returncode == 0, done.stderr
-    assert "ResidualRefiner" in done.stdout
+    assert "ComposedRefiner" in done.stdout

@@ -27,7 +27,7 @@ from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.objective import Objective
 from refiner.simgan.updates import Game, Update, discriminator_update, noise_of_batch, refiner_update
 
-RECIPE = Path(__file__).resolve().parents[2] / "configs/simgan/fast.yaml"
+RECIPES = Path(__file__).resolve().parents[2] / "configs/simgan"
 MAPS = 16
 """The recipe's batch."""
 
@@ -95,10 +95,11 @@ def main() -> None:
     torch.manual_seed(0)
     keep_freed_memory()
     maps = discs(options.size)
-    recipe = yaml.safe_load(RECIPE.read_text())["model"]
-    discriminator = PatchDiscriminator(EYE_LAYERS).to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
-    sums = Objective(reduction="sum", self_regularization_weight=1e-3)
-    eye = Game(PaperRefiner(64, 4, 3), discriminator, sums, Augmentation())
+    recipe, paper = (yaml.safe_load((RECIPES / f"{name}.yaml").read_text())["model"] for name in ("fast", "paper"))
+    of_paper = paper["discriminator"]["init_args"] | {"layers": EYE_LAYERS}
+    discriminator = PatchDiscriminator(**of_paper).to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
+    sums = Objective(**paper["objective"] | {"reduction": "sum", "self_regularization_weight": 1e-3})
+    eye = Game(PaperRefiner(64, 4, 3), discriminator, sums, Augmentation(**paper["augmentation"]))
     networks = build(recipe["refiner"]), build(recipe["discriminator"])
     fast = Game(*networks, Objective(**recipe["objective"]), Augmentation(**recipe["augmentation"]))
     eye_optimizers = SGD(eye.refiner.parameters(), lr=1e-6), SGD(eye.discriminator.parameters(), lr=1e-6)

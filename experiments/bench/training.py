@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from experiments.bench.networks import RECIPE
+from experiments.bench.networks import RECIPES
 from experiments.bench.reading import write_store
 from experiments.bench.timing import ratios, report, row
 from refiner.cli.train import build
@@ -76,7 +76,7 @@ def main() -> None:
         os.environ["DEPTH_REFINER_CACHE"] = f"{folder}/cache"
         for name, unit_mm in (("a", 0.1), ("b", 1.0)):
             write_store(Path(f"{name}.zarr"), 512, options.size, unit_mm)
-        words = ["--config", str(RECIPE), "--data.synthetic", "a.zarr", "--data.real", "b.zarr"]
+        words = ["--config", str(RECIPES / "fast.yaml"), "--data.synthetic", "a.zarr", "--data.real", "b.zarr"]
         words += ["--trainer.limit_val_batches", "0", "--trainer.max_steps", str(options.updates)]
         words += ["--trainer.accelerator", "cpu", "--checkpoints.every_n_updates", "1000000"]
         for round_ in range(options.rounds + 1):

@@ -42,10 +42,7 @@ class RefinerCLI(L.pytorch.cli.LightningCLI):
         parser.add_lightning_class_args(SampleSheets, "samples")
         parser.link_arguments("seed_everything", "data.seed")
         parser.link_arguments("seed_everything", "model.seed")
-        parser.link_arguments("data.codec", "model.codec", apply_on="instantiate")
-        parser.link_arguments("data.rounds", "model.rounds", apply_on="instantiate")
-        parser.link_arguments("data.paired", "model.paired", apply_on="instantiate")
-        parser.link_arguments("data.distance_mm", "model.distance_mm", apply_on="instantiate")
+        parser.link_arguments("data.facts", "model.facts", apply_on="instantiate")
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Log to a folder of this run's own, or to that of an interrupted run with the same settings."""

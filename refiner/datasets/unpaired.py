@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from refiner.datasets.batches import DepthMaps, ProbeBatches, TrainingBatches
+from refiner.datasets.facts import TrainingFacts, camera_pixels
 from refiner.datasets.store import DepthStore
 from refiner.errors import StoreError
 from refiner.frameworks import lightning as L
@@ -23,8 +24,7 @@ class UnpairedDepth(L.LightningDataModule):
     """Rendered and camera maps in equal numbers, of two stores.
 
     Attributes:
-        codec: What the network's values mean; the unit is the camera's.
-        distance_mm: Median depth of the centres of the rendered maps' cubes.
+        facts: What is known of the maps.
         provenance: Path, digest and number of maps of both stores.
     """
 
@@ -67,15 +67,18 @@ class UnpairedDepth(L.LightningDataModule):
         """
         super().__init__()
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
-        self.dequantize, self.paired = dequantize, paired
+        self.dequantize = dequantize
         self._stores = DepthStore(synthetic), DepthStore(real)
         for store in self._stores:
             _check_store(store, size)
         if paired:
             _check_pairs(*self._stores)
-        cube_mm = _common_cube(*self._stores)
-        self.codec = DepthCodec(self._stores[0].size, cube_mm, self._stores[1].depth_unit_mm, tau)
-        self.distance_mm = float(np.median(self._stores[0].read("centre_mm")[:, 2]))
+        codec = DepthCodec(self._stores[0].size, _common_cube(*self._stores), self._stores[1].depth_unit_mm, tau)
+        distances_mm = self._stores[0].read("centre_mm")[:, 2]
+        self.facts = TrainingFacts(
+            codec, float(np.median(distances_mm)), float(distances_mm.min()), camera_pixels(self._stores[1].sensor),
+            whole_units=not dequantize, paired=paired,
+        )  # fmt: skip
         self.provenance = {
             name: {"path": str(store.path), "digest": store.digest(), "maps": len(store)}
             for name, store in zip(("synthetic", "real"), self._stores, strict=True)
@@ -85,11 +88,6 @@ class UnpairedDepth(L.LightningDataModule):
         self._probe_items = orders[0][:probe], orders[1][:probe]
         self._training_items = orders[0][probe:], orders[1][probe:]
         self._maps: tuple[DepthMaps, DepthMaps] | None = None
-
-    @property
-    def rounds(self) -> bool:
-        """Say whether refined maps are rounded before D sees them: where camera maps keep their steps."""
-        return not self.dequantize
 
     def prepare_data(self) -> None:
         """Decode both stores, once per machine."""
@@ -105,7 +103,7 @@ class UnpairedDepth(L.LightningDataModule):
         return TrainingBatches(
             *maps, self._training_items,
             batch_size=self.batch_size, seed=self.seed, rank=rank, start=start,
-            dequantize=self.dequantize, paired=self.paired,
+            dequantize=self.dequantize, paired=self.facts.paired,
         )  # fmt: skip
 
     def train_dataloader(self) -> DataLoader[UnpairedBatch]:
@@ -123,8 +121,8 @@ class UnpairedDepth(L.LightningDataModule):
         synthetic, real = self._stores
         digests = {name: entry["digest"] for name, entry in self.provenance.items()}
         return (
-            DepthMaps(synthetic, self.codec, digests["synthetic"]),
-            DepthMaps(real, self.codec, digests["real"]),
+            DepthMaps(synthetic, self.facts.codec, digests["synthetic"]),
+            DepthMaps(real, self.facts.codec, digests["real"]),
         )
 
     def _loader(self, batches: Dataset[UnpairedBatch]) -> DataLoader[UnpairedBatch]:

@@ -7,7 +7,7 @@ historic maps meet in it.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,37 +31,34 @@ class Layer:
 
 
 HAND_LAYERS = (Layer(7, 4, 96), Layer(5, 2, 64), Layer(3, 2), Layer(3, 2, 32), Layer(1, 1, 32))
+FAST_LAYERS = (Layer(3, 1, 32), Layer(3, 2, 64), Layer(3, 1), Layer(1, 1, 32))
 EYE_LAYERS = (Layer(3, 2, 96), Layer(3, 2, 64), Layer(3, 1), Layer(3, 1, 32), Layer(1, 1, 32))
 
 
 class PatchDiscriminator(nn.Module):
     """The paper's discriminator, its layers and its activation a setting.
 
-    Hands at 224 px: `HAND_LAYERS`, 178,050 parameters, 7 x 7 patches with padding "same" (5 x 5 with "valid").
+    Hands at 224 px: `HAND_LAYERS`, 178,050 parameters, 7 x 7 patches.
     Eyes at 35 x 55 px: `EYE_LAYERS`, 75,906 parameters, 9 x 14 patches. The paper names no activation between layers.
     """
 
     def __init__(
         self,
-        layers: Sequence[Layer] = HAND_LAYERS,
-        classes: int = 2,
-        padding: Literal["same", "valid"] = "same",
-        negative_slope: float = 0.0,
-        detail_gain: float = 0.0,
-        slope_gain: float = 0.0,
+        layers: Sequence[Layer] = FAST_LAYERS,
+        classes: int = 1,
+        negative_slope: float = 0.2,
+        slope_gain: float = 20.0,
         curvature_gain: float = 0.0,
-        sees_readings: bool = False,
-        sees_distance: bool = False,
+        sees_readings: bool = True,
+        sees_distance: bool = True,
     ) -> None:
         """Build the network.
 
         Args:
             layers: All layers but the last.
             classes: 2 for a softmax (class 1 = refined), 1 for a sigmoid or least squares (large = refined).
-            padding: "same" halves 224 px exactly down to 7 patches; "valid" pads nothing.
             negative_slope: Of the rectifier between layers; 0 is ReLU.
-            detail_gain: Where > 0, slopes times this gain are judged beside the depth (see `detail_channels`).
-            slope_gain: The same, compressed so that steep slopes do not look alike.
+            slope_gain: Where > 0, slopes times this gain are judged beside the depth (see `detail_channels`).
             curvature_gain: Where > 0, so are second differences (see `curvature_channels`).
             sees_readings: Whether a plane says where there is a reading: in the depth alone the far end of the cube and
                 no reading look alike.
@@ -73,26 +70,19 @@ class PatchDiscriminator(nn.Module):
         self.settings: dict[str, Any] = {
             "layers": [asdict(layer) for layer in layers],
             "classes": classes,
-            "padding": padding,
             "negative_slope": negative_slope,
-            "detail_gain": detail_gain,
             "slope_gain": slope_gain,
             "curvature_gain": curvature_gain,
             "sees_readings": sees_readings,
             "sees_distance": sees_distance,
         }
-        if detail_gain > 0 and slope_gain > 0:
-            raise ValueError(
-                f"Found detail_gain {detail_gain} and slope_gain {slope_gain}, wanted one of them at most."
-            )
-        self.classes, self.detail_gain, self.curvature_gain = classes, detail_gain, curvature_gain
-        self.slope_gain = slope_gain
+        self.classes, self.slope_gain, self.curvature_gain = classes, slope_gain, curvature_gain
         self.sees_readings, self.sees_distance = sees_readings, sees_distance
-        features = 1 + 2 * (max(detail_gain, slope_gain) > 0) + 2 * (curvature_gain > 0)
+        features = 1 + 2 * (slope_gain > 0) + 2 * (curvature_gain > 0)
         features += sees_readings + DISTANCE_PLANES * sees_distance
         modules: list[nn.Module] = []
         for layer in layers:
-            margin = layer.kernel // 2 if padding == "same" else 0
+            margin = layer.kernel // 2  # the border is judged, too
             if layer.channels is None:
                 modules.append(nn.MaxPool2d(layer.kernel, layer.stride, margin))
                 continue
@@ -117,8 +107,6 @@ class PatchDiscriminator(nn.Module):
         planes = [depth]
         if self.slope_gain > 0:
             planes = [detail_channels(depth, self.slope_gain, torch.asinh)]
-        elif self.detail_gain > 0:
-            planes = [detail_channels(depth, self.detail_gain)]
         if self.curvature_gain > 0:
             planes.append(curvature_channels(depth, self.curvature_gain))
         if self.sees_readings:

@@ -19,7 +19,7 @@ FARTHEST = 0.95
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of whole maps; the default changes nothing, as in the paper.
+    """Random changes of whole maps; the paper has none.
 
     Attributes:
         depth_offset: All readings of a map are moved by one number from [-depth_offset, depth_offset], in half cubes.
@@ -27,8 +27,8 @@ class Augmentation:
             lie on one side.
     """
 
-    depth_offset: float = 0.0
-    flip_up_down: bool = False
+    depth_offset: float = 0.5
+    flip_up_down: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done.

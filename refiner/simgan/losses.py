@@ -21,11 +21,8 @@ from torch.nn import functional as F
 from refiner.nets.blocks import beside_edge, is_reading, mean_around
 
 Adversarial = Literal["cross_entropy", "sigmoid", "least_squares"]
-Psi = Literal["identity", "gradients", "local_mean"]
+Psi = Literal["identity", "gradients"]
 Reduction = Literal["sum", "mean", "none"]
-
-_LOCAL_PX = 5
-"""Side of the windows of psi "local_mean"."""
 
 
 def classes_of(kind: Adversarial) -> int:
@@ -75,20 +72,13 @@ def self_regularization_loss(
     Args:
         refined: (N, 1, H, W).
         synthetic: (N, 1, H, W).
-        psi: "identity"; "gradients", differences between neighbours on both axes; "local_mean", the mean over
-            5 x 5 of those that are readings in both; one that came or went counts by itself.
+        psi: "identity"; "gradients", differences between neighbours on both axes.
         reduction: Over pixels and batch; "mean" is the average of psi's entries.
         missing_weight: Weight of the change at a pixel whose reading came or went. To the far face is a hundred times
             as far as a millimetre of noise, yet what the labels say of the hand is as true where a camera is blind.
     """
     change = refined.float() - synthetic.float()  # every psi here is linear
     stayed = is_reading(refined) == is_reading(synthetic)
-    if psi == "local_mean":
-        # A reading that came or went has no part in the means: its change would outweigh those of its neighbours.
-        both = is_reading(refined) & is_reading(synthetic)
-        share = mean_around(both.to(change), _LOCAL_PX, count_include_pad=False)
-        mean = mean_around(change * both, _LOCAL_PX, count_include_pad=False) / share.clamp(min=1e-6)
-        change = torch.where(both, mean, torch.where(stayed, 0.0, change))
     if missing_weight != 1:
         change = torch.where(stayed, change, missing_weight * change)
     if psi == "gradients":
@@ -118,43 +108,43 @@ def pixel_costs(costs: Tensor, patch_px: int, height: int, width: int) -> Tensor
     return mean_around(spread, side) * side**2
 
 
-def choice_loss(costs: Tensor, opposite_costs: Tensor, choice: Tensor, noise: Tensor) -> Tensor:
-    """Give a loss whose gradient teaches the refiner which readings to lose.
+def dropout_loss(costs: Tensor, opposite_costs: Tensor, logit: Tensor, score: Tensor) -> Tensor:
+    """Return a loss whose gradient teaches the refiner which readings to lose.
 
-    A choice c = m + n > 0 is hard, and what a discriminator's own gradient says of it is worthless: it is the slope at
-    a depth of the hand, and the far face is not near (measured: it foretold 0.5 where losing a rim changed the cost by
+    A choice m + n > 0 is hard, and what a discriminator's own gradient says of it is worthless: it is the slope at a
+    depth of the hand, and the far face is not near (measured: it foretold 0.5 where losing a rim changed the cost by
     30, and the wrong way). But n is random, so that a pair of draws, n and -n, gives an unbiased estimate:
 
         d E[f(m + n)] / d m = E[ (f(m + n) - f(m - n)) n / 2 ]
 
-    (the score function of a Gaussian with antithetic draws; Salimans et al. 2017, arXiv 1703.03864). Where the noise of
-    neighbours is correlated it is that gradient smoothed by their covariance, a direction of descent still.
+    (the score function of a Gaussian with antithetic draws; Salimans et al. 2017, arXiv 1703.03864). For n its mean
+    under the two choices may stand, which leaves out the noise of all that both draws chose alike (compare DisARM, Dong
+    et al. 2020, arXiv 2006.10680, for Bernoulli variables). Where the noise of neighbours is correlated it is that
+    gradient smoothed by their covariance, a direction of descent still.
 
     Args:
         costs: (N, 1, H, W), what each pixel may have had a part in; no gradient.
         opposite_costs: (N, 1, H, W), likewise with the noise turned round.
-        choice: (N, 1, H, W), m, or m and what does not depend on weights.
-        noise: (N, 1, H, W), n.
+        logit: (N, 1, H, W), m, or m and what does not depend on weights.
+        score: (N, 1, H, W), n, or its mean under the choices.
 
     Returns:
         The sum over pixels; its value means nothing.
     """
-    return ((costs - opposite_costs).detach() * noise * choice / 2).sum()
+    return ((costs - opposite_costs).detach() * score * logit / 2).sum()
 
 
-def offset_loss(refined: Tensor, synthetic: Tensor, *, edges: bool = True) -> Tensor:
+def offset_loss(refined: Tensor, synthetic: Tensor) -> Tensor:
     """Score how far whole maps were moved: |mean change of a map's readings|, averaged over the maps.
 
     A discriminator that judges maps at random offsets does not see this, and a mean over all pixels hardly weighs it.
+    Pixels beside edges do not count: rims may fly away, and would have the rest move the other way.
 
     Args:
         refined: (N, 1, H, W); a pixel counts where this and `synthetic` have a reading.
         synthetic: (N, 1, H, W).
-        edges: Whether pixels beside edges count. Where rims may fly away, they would have the rest move the other way.
     """
-    counted = is_reading(refined) & is_reading(synthetic)
-    if not edges:
-        counted = counted & ~beside_edge(synthetic)
+    counted = is_reading(refined) & is_reading(synthetic) & ~beside_edge(synthetic)
     change = torch.where(counted, refined.float() - synthetic.float(), 0.0)
     return (change.sum(dim=(1, 2, 3)) / counted.sum(dim=(1, 2, 3)).clamp(min=1)).abs().mean()
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer
+from torch.optim import Adam, Optimizer
 
+from refiner.datasets.facts import TrainingFacts
 from refiner.errors import TrainingError
 from refiner.frameworks import lightning as L
-from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import PatchDiscriminator
 from refiner.nets.refiner.base import Refiner
 from refiner.simgan.augmentation import Augmentation
@@ -51,20 +51,17 @@ class SimGAN(L.LightningModule):
         self,
         refiner: Refiner,
         discriminator: PatchDiscriminator,
-        codec: DepthCodec,
-        distance_mm: float | None = None,
-        optimizer_refiner: OptimizerFactory = lambda parameters: SGD(parameters, lr=2e-4),
-        optimizer_discriminator: OptimizerFactory = lambda parameters: SGD(parameters, lr=2e-4),
+        facts: TrainingFacts,
+        optimizer_refiner: OptimizerFactory = lambda parameters: Adam(parameters, 1e-3, (0.5, 0.999)),
+        optimizer_discriminator: OptimizerFactory = lambda parameters: Adam(parameters, 2e-3, (0.5, 0.999)),
         schedule: UpdateSchedule = UpdateSchedule(),  # noqa: B008 - frozen
         objective: Objective = Objective(),  # noqa: B008 - frozen
         augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
-        history_maps: int = 400,
-        average_decay: float = 0.0,
-        learning_rate_drop_after: int | None = 600_000,
+        history_maps: int = 640,
+        average_decay: float = 0.998,
+        learning_rate_drop_after: int | None = 3400,
         learning_rate_drop_factor: float = 0.25,
-        gradient_norm: float = 0.0,
-        rounds: bool = False,
-        paired: bool = False,
+        gradient_norm: float = 5.0,
         seed: int = 0,
     ) -> None:
         """Put the parts together.
@@ -72,8 +69,7 @@ class SimGAN(L.LightningModule):
         Args:
             refiner: A network of `refiner.nets.refiner`.
             discriminator: With as many classes as the loss wants.
-            codec: What the networks' values mean; from the data.
-            distance_mm: Median distance of the renders, for refiners that know how light falls; from the data.
+            facts: What is known of the maps; from the data.
             optimizer_refiner: Makes R's optimiser of its parameters.
             optimizer_discriminator: Makes D's.
             schedule: Whose turn it is.
@@ -86,28 +82,25 @@ class SimGAN(L.LightningModule):
             learning_rate_drop_factor: See above.
             gradient_norm: Greatest norm of the gradient of a network's weights; longer ones are shortened to it. A
                 single one that is far longer moves every weight sixteen learning rates in Adam. 0 is no limit.
-            rounds: Whether D judges refined maps in the camera's depth unit, as they will be written; from the data,
-                where camera maps keep theirs.
-            paired: Whether the camera's maps of a batch show the rendered hands, one by one; from the data.
             seed: Seed of the noise input and of the history.
         """
         super().__init__()
         self.automatic_optimization = False
-        self.refiner, self.discriminator, self.codec = refiner, discriminator, codec
+        self.refiner, self.discriminator, self.codec = refiner, discriminator, facts.codec
         self.schedule = schedule
         self.learning_rate_drop = learning_rate_drop_after, learning_rate_drop_factor
         self.gradient_norm, self.seed = gradient_norm, seed
-        if objective.paired_weight > 0 and not paired:
+        if objective.paired_weight > 0 and not facts.paired:
             found = f"Found paired_weight {objective.paired_weight} without pairs"
             raise ValueError(f"{found}, wanted data.paired: true, or a weight of 0.")
-        refiner.meet(codec, distance_mm)
+        refiner.meet(facts)
         self.spectrum = None
         if objective.spectrum_weight > 0:
-            if codec.cube_mm is None:
+            if self.codec.cube_mm is None:
                 raise ValueError("Found cubes of several sizes, wanted one: noise is compared in mm.")
-            self.spectrum = NoiseSpectrum(codec.cube_mm / 2)
-        unit_mm = codec.unit_mm if rounds else None
-        self.game = Game(refiner, discriminator, objective, augmentation, self.spectrum, unit_mm, paired)
+            self.spectrum = NoiseSpectrum(self.codec.cube_mm / 2)
+        unit_mm = self.codec.unit_mm if facts.whole_units else None
+        self.game = Game(refiner, discriminator, objective, augmentation, self.spectrum, unit_mm, facts.paired)
         self._optimizer_factories = optimizer_refiner, optimizer_discriminator
         self.history = RefinedHistory(history_maps, seed)
         self.refiner_average = running_average(refiner, average_decay) if average_decay > 0 else None
@@ -182,8 +175,8 @@ class SimGAN(L.LightningModule):
         """
         phase, key = self.schedule.phase(step), self._key(step)
         if self.schedule.updates_refiner(step):
-            alone, learns_choices = phase == "refiner_warmup", self.schedule.learns_choice(step)
-            loss, values = refiner_update(self.game, batch, key, alone=alone, learns_choices=learns_choices)
+            alone, learns_dropout = phase == "refiner_warmup", self.schedule.learns_dropout(step)
+            loss, values = refiner_update(self.game, batch, key, alone=alone, learns_dropout=learns_dropout)
         else:
             penalized = self.game.objective.penalizes(self.schedule.iteration(step))
             loss, values = discriminator_update(self.game, batch, key, self.history, penalized=penalized)

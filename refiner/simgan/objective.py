@@ -35,7 +35,6 @@ class Objective:
         missing_weight: Of the change in self-regularisation where a reading came or went; 1 is the paper's.
         offset_weight: Of the part of a map's change that is common to all its readings (see `offset_loss`), beside
             lambda; 0 is none, as in the paper.
-        offset_at_edges: Whether it counts pixels beside edges, where rims may fly away.
         penalty_weight: Of the discriminator's gradient penalty at real maps; 0 is none, as in the paper.
         penalty_every: The penalty is applied to one iteration in so many, and so many times over: it costs as much as
             an update.
@@ -46,18 +45,17 @@ class Objective:
             the paper.
     """
 
-    adversarial: Adversarial = "cross_entropy"
+    adversarial: Adversarial = "least_squares"
     psi: Psi = "identity"
     reduction: Reduction = "mean"
-    self_regularization_weight: float = 1.024
-    missing_weight: float = 1.0
-    offset_weight: float = 0.0
-    penalty_weight: float = 0.0
+    self_regularization_weight: float = 0.5
+    missing_weight: float = 0.004
+    offset_weight: float = 4.0
+    penalty_weight: float = 0.03
     penalty_every: int = 8
     paired_weight: float = 0.0
-    paired_most: float = 0.1
+    paired_most: float = 0.5
     spectrum_weight: float = 0.0
-    offset_at_edges: bool = True
 
     def refiner_terms(
         self,
@@ -82,7 +80,7 @@ class Objective:
         )
         terms = [("self_regularization", self.self_regularization_weight, change)]
         if self.offset_weight > 0:
-            terms.append(("offset", self.offset_weight, offset_loss(refined, synthetic, edges=self.offset_at_edges)))
+            terms.append(("offset", self.offset_weight, offset_loss(refined, synthetic)))
         if self.paired_weight > 0 and real is not None:
             paired = paired_loss(refined, real, synthetic, self.paired_most)
             terms.append(("paired", self.paired_weight, paired))
@@ -98,7 +96,7 @@ class Objective:
     def pixel_costs(
         self, refined: Tensor, synthetic: Tensor, logits: Tensor, patch_px: int, turn_back: Callable[[Tensor], Tensor]
     ) -> Tensor:
-        """Charge pixels with what they may have had a part in, so that choices can be learnt from (`choice_loss`).
+        """Charge pixels with what they may have had a part in, so that choices can be learnt from (`dropout_loss`).
 
         Args:
             refined: (N, 1, H, W).

@@ -19,19 +19,19 @@ class UpdateSchedule:
         discriminator_warmup: Updates of D alone that follow.
         k_g: Updates of R in each iteration (the paper's K_g).
         k_d: Updates of D in each iteration (the paper's K_d).
-        choice_warmup: First updates in which R does not learn yet which readings to lose. Before the noise of its
+        dropout_warmup: First updates in which R does not learn yet which readings to lose. Before the noise of its
             depths is right every patch that shows a hand is told from a real one, and losing the hand would help.
     """
 
-    refiner_warmup: int = 500
-    discriminator_warmup: int = 200
-    k_g: int = 2
+    refiner_warmup: int = 0
+    discriminator_warmup: int = 100
+    k_g: int = 1
     k_d: int = 1
-    choice_warmup: int = 0
+    dropout_warmup: int = 600
 
     def __post_init__(self) -> None:
         """Refuse a schedule that never trains both networks."""
-        warmups = self.refiner_warmup, self.discriminator_warmup, self.choice_warmup
+        warmups = self.refiner_warmup, self.discriminator_warmup, self.dropout_warmup
         if min(warmups) < 0 or min(self.k_g, self.k_d) < 1:
             raise ValueError(f"No schedule: {self}; wanted warm-ups >= 0 and k_g, k_d >= 1.")
 
@@ -48,9 +48,9 @@ class UpdateSchedule:
         """Say whether update number `step` is one of R."""
         return self.phase(step) in ("refiner_warmup", "refiner")
 
-    def learns_choice(self, step: int) -> bool:
+    def learns_dropout(self, step: int) -> bool:
         """Say whether R learns at update number `step` which readings to lose."""
-        return step >= self.choice_warmup
+        return step >= self.dropout_warmup
 
     def iteration(self, step: int) -> int:
         """Give the number of the K_g + K_d updates that `step` belongs to, counted from the very first update."""

@@ -20,7 +20,7 @@ from refiner.nets.refiner.base import Draw, Noise, Refiner, draw_noise
 from refiner.nets.refiner.sampling import round_depth
 from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.history import RefinedHistory
-from refiner.simgan.losses import choice_loss, gradient_penalty
+from refiner.simgan.losses import dropout_loss, gradient_penalty
 from refiner.simgan.objective import Objective
 from refiner.simgan.spectrum import NoiseSpectrum
 from refiner.types import UnpairedBatch
@@ -65,7 +65,7 @@ class Game:
 
 
 def refiner_update(
-    game: Game, batch: UnpairedBatch, key: Key, *, alone: bool = False, learns_choices: bool = True
+    game: Game, batch: UnpairedBatch, key: Key, *, alone: bool = False, learns_dropout: bool = True
 ) -> Update:
     """Update R.
 
@@ -74,7 +74,7 @@ def refiner_update(
         batch: x and y.
         key: Seed.
         alone: Without D, by self-regularisation.
-        learns_choices: Whether R learns which readings to lose.
+        learns_dropout: Whether R learns which readings to lose.
     """
     x, distance_mm = batch["synthetic"], batch["synthetic_distance_mm"]
     draw = game.refiner.draw(x, _noise(game.refiner, x, key), distance_mm)
@@ -87,13 +87,13 @@ def refiner_update(
     terms = game.objective.refiner_terms(draw.noise_free, x, logits, pairs, spectrum)
     # What is bounded has no gradient any more: the excess holds it back where it still has one.
     loss = torch.stack([weight * value for _, weight, value in terms]).sum() + draw.excess
-    if logits is not None and learns_choices and draw.opposite is not None:
-        loss = loss + _choices(game, draw, draw.opposite, batch, logits, key)
+    if logits is not None and learns_dropout and draw.opposite is not None:
+        loss = loss + _dropout(game, draw, draw.opposite, batch, logits, key)
     values = {f"train/refiner/{name}": value for name, _, value in terms}
     return loss, values | {"train/refiner/total": loss}
 
 
-def _choices(
+def _dropout(
     game: Game, draw: Draw, opposite: Tensor, batch: UnpairedBatch, logits: Tensor, key: Key
 ) -> Tensor | float:
     """Return what teaches R its hard choices: a pair of draws is judged, and pixels charged with the difference."""
@@ -108,7 +108,7 @@ def _choices(
             )
             for refined, its_logits in ((draw.refined, logits), (opposite, opposite_logits))
         )  # fmt: skip
-    return sum(choice_loss(costs, opposite_costs, *choice) for choice in draw.choices)
+    return sum(dropout_loss(costs, opposite_costs, choice.logit, choice.score) for choice in draw.choices)
 
 
 def discriminator_update(

@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from fakes import write_balls
+from fakes import CAMERA, PARTS, write_balls
 
 import refiner
+from refiner.checkpoints import describe_network
 from refiner.cli import train as train_module
 from refiner.cli.main import main
 from refiner.cli.training import without_expected_noise
 from refiner.frameworks import lightning as L
-from refiner.nets.refiner import PaperRefiner
+from refiner.nets.discriminator import PatchDiscriminator
+from refiner.nets.refiner import ComposedRefiner
+from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.checkpoint import load_refiner
 from refiner.simgan.losses import lambda_for_mean
 from refiner.simgan.module import SimGAN
@@ -33,7 +36,7 @@ def count(network):
 
 def write_stores(size):
     write_balls("a.zarr", size=size, count=12)
-    write_balls("b.zarr", size=size, count=12, unit_mm=1.0, seed=1, noisy=True)
+    write_balls("b.zarr", size=size, count=12, unit_mm=1.0, seed=1, noisy=True, sensor=CAMERA)
     return ["--data.synthetic", "a.zarr", "--data.real", "b.zarr", "--trainer.accelerator", "cpu"]
 
 
@@ -44,15 +47,7 @@ def built(name, size):
 
 
 def test_there_are_recipes():
-    assert NAMES == [
-        "composed.yaml",
-        "fast.yaml",
-        "fitted.yaml",
-        "kinect1.yaml",
-        "kinect2.yaml",
-        "nyu.yaml",
-        "paper.yaml",
-    ]
+    assert NAMES == ["fast.yaml", "paired.yaml", "paper.yaml"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,19 +66,14 @@ SMALL = {
         "--model.refiner.init_args.channels", "4", "--model.schedule.refiner_warmup", "1",
         "--model.schedule.discriminator_warmup", "1", "--data.num_workers", "0",
     ],
-    "composed.yaml": ["--model.schedule.discriminator_warmup", "1"],
     "fast.yaml": ["--model.schedule.discriminator_warmup", "1"],
-    "kinect1.yaml": ["--model.schedule.discriminator_warmup", "1", "--model.refiner.init_args.camera_px", "12"],
-    "kinect2.yaml": ["--model.schedule.discriminator_warmup", "1", "--model.refiner.init_args.camera_px", "8"],
+    "paired.yaml": ["--model.schedule.discriminator_warmup", "1"],
 }  # fmt: skip
-ON_TOP_OF = {name: ["fast.yaml", "fitted.yaml"] for name in ("kinect1.yaml", "kinect2.yaml")}
 
 
-# nyu.yaml goes on top of paper.yaml: tests/experiments/test_nyu.py
 @pytest.mark.parametrize("name", SMALL)
 def test_recipe_trains(name, capsys):
-    files = [word for part in [*ON_TOP_OF.get(name, []), name] for word in ("--config", str(FOLDER / part))]
-    words = [*files, *write_stores(32), *SMALL[name], "--trainer.max_steps", "5"]
+    words = ["--config", str(FOLDER / name), *write_stores(32), *SMALL[name], "--trainer.max_steps", "5"]
     assert main(["train", *words, "--trainer.val_check_interval", "4"]) == 0
     last = Path("runs/simgan/version_0/checkpoints/last.ckpt")
     assert capsys.readouterr().out.splitlines()[-1] == f"{last}: 5 updates"
@@ -93,8 +83,8 @@ def test_recipe_trains(name, capsys):
 @pytest.mark.parametrize("name", SMALL)
 def test_recipe_trains_in_half_precision(name):
     """In bfloat16, which CPUs have too; five updates of R and D, clipped where the recipe clips."""
-    files = [word for part in [*ON_TOP_OF.get(name, []), name] for word in ("--config", str(FOLDER / part))]
-    words = [*files, *write_stores(32), *SMALL[name], "--trainer.max_steps", "5", "--trainer.precision", "bf16-mixed"]
+    words = ["--config", str(FOLDER / name), *write_stores(32), *SMALL[name], "--trainer.max_steps", "5"]
+    words += ["--trainer.precision", "bf16-mixed"]
     assert main(["train", *words, "--trainer.val_check_interval", "4"]) == 0
     trained = load_refiner("runs/simgan/version_0/checkpoints/last.ckpt").network.parameters()
     assert all(torch.isfinite(weights).all() and weights.dtype == torch.float32 for weights in trained)
@@ -115,12 +105,14 @@ def test_paper_recipe_is_the_papers():
         assert optimizer.defaults["momentum"] == 0
     assert 0.0002 * model._learning_rate_factor(599_999) == 0.0002
     assert 0.0002 * model._learning_rate_factor(600_000) == 0.00005
-    assert model.game.objective == Objective(
-        "cross_entropy", "identity", "mean", lambda_for_mean(0.001, 224**2, 49), penalty_weight=0.0
-    )
+    lambda_mean = lambda_for_mean(0.001, 224**2, 49)
+    assert model.game.objective == Objective("cross_entropy", "identity", "mean", lambda_mean, 1.0, 0.0, 0.0)
+    assert model.game.augmentation == Augmentation(0.0, flip_up_down=False)
     assert model.history.capacity == 50 * cli.datamodule.batch_size
     assert model.refiner_average is None
-    assert model.discriminator.detail_gain == 0
+    sees = ("slope_gain", "curvature_gain", "sees_readings", "sees_distance")
+    assert not any(model.discriminator.settings[name] for name in sees)
+    assert model.gradient_norm == 0
     assert model.refiner.noise_shapes(224, 224) == {}
 
 
@@ -173,21 +165,25 @@ def test_paper_recipe_trains_at_its_real_size():
     assert all(torch.isfinite(network[-1]).all() for network in (refiner, discriminator))
 
 
-def test_paper_recipe_is_the_default_of_the_signature():
+def test_the_fast_recipe_is_the_default_of_the_signatures():
     # "The class signature is the configuration": what the recipe says and what the code defaults to must not drift.
-    recipe = yaml.safe_load((FOLDER / "paper.yaml").read_text())["model"]
+    recipe = yaml.safe_load((FOLDER / "fast.yaml").read_text())["model"]
     defaults = {name: p.default for name, p in inspect.signature(SimGAN.__init__).parameters.items()}
-    for name in ("average_decay", "history_maps", "learning_rate_drop_after", "learning_rate_drop_factor"):
+    for name in ("average_decay", "history_maps", "learning_rate_drop_after", "gradient_norm"):
         assert recipe[name] == defaults[name], name
     assert Objective(**recipe["objective"]) == Objective()
     assert UpdateSchedule(**recipe["schedule"]) == UpdateSchedule()
-    network = recipe["refiner"]["init_args"]
-    assert PaperRefiner(**network).settings == PaperRefiner().settings
+    assert Augmentation(**recipe["augmentation"]) == Augmentation()
+    model = built("fast.yaml", 64).model
+    assert describe_network(model.discriminator) == describe_network(PatchDiscriminator())
+    parts = {name: kind() for name, kind in PARTS.items()}
+    assert describe_network(model.refiner) == describe_network(ComposedRefiner(**parts))
+    for network, recipe_of in zip(model.configure_optimizers(), ("refiner", "discriminator"), strict=True):
+        assert network.defaults["lr"] == recipe[f"optimizer_{recipe_of}"]["init_args"]["lr"]
 
 
-@pytest.mark.parametrize("name", ["composed.yaml", "fast.yaml"])
-def test_recipes_start_as_the_identity_and_take_noise(name):
-    model = built(name, 64).model.eval()
+def test_the_fast_recipe_starts_as_the_identity_and_takes_noise():
+    model = built("fast.yaml", 64).model.eval()
     assert model.refiner.noise_shapes(64, 64)
     x = torch.where(torch.rand(2, 1, 64, 64) < 0.5, torch.ones(()), torch.rand(2, 1, 64, 64))
     torch.testing.assert_close(model.refiner(x, None, torch.tensor([500.0, 900.0])), x, rtol=0, atol=0)

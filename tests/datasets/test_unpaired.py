@@ -37,7 +37,7 @@ def test_a_batch_is_maps_of_both_stores():
         assert batch[side].max() == 1
         assert batch[side].min() >= -1
         assert (batch[f"{side}_cube_mm"] == 260).all()
-    assert unpaired.codec.to_dict() == {"size": 16, "cube_mm": 260.0, "unit_mm": 1.0, "tau": 0.05}
+    assert unpaired.facts.codec.to_dict() == {"size": 16, "cube_mm": 260.0, "unit_mm": 1.0, "tau": 0.05}
     stored = {
         "synthetic": DepthStore("a.zarr").read("depth") * np.float32(0.1),
         "real": DepthStore("b.zarr").read("depth"),
@@ -58,8 +58,8 @@ def test_camera_maps_are_spread_within_their_step_and_renders_are_not():
 
 def test_camera_maps_may_keep_their_steps():
     whole = data(batch_size=64, dequantize=False)
-    assert whole.rounds
-    assert not data().rounds
+    assert whole.facts.whole_units
+    assert not data().facts.whole_units
     for batch in (whole.training_batches().batch(0), next(iter(whole.val_dataloader()))):
         depth_mm = batch["real"][batch["real"] < 1].numpy() * 130 + 700
         assert np.abs(depth_mm - np.rint(depth_mm)).max() < 1e-3
@@ -138,7 +138,7 @@ def test_provenance_names_both_stores():
 def test_items_may_have_cubes_of_their_own():
     zarr.open_group("b.zarr", mode="r+")["cube_mm"][:] = np.linspace(255, 265, 30, dtype=np.float32)
     unpaired = data()
-    assert unpaired.codec.cube_mm is None
+    assert unpaired.facts.codec.cube_mm is None
     assert len(set(unpaired.training_batches().batch(0)["real_cube_mm"].tolist())) > 1
 
 
@@ -159,7 +159,7 @@ def test_stores_that_do_not_fit_are_refused(change, message):
 
 
 def test_a_recipe_may_want_a_size():
-    assert data(size=16).codec.size == 16
+    assert data(size=16).facts.codec.size == 16
     with pytest.raises(StoreError, match=r"16 px, but this recipe wants 224 px \(data.size\).*--size 224"):
         data(size=224)
 

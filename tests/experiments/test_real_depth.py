@@ -74,7 +74,7 @@ def test_the_whole_of_it(monkeypatch, capsys, more, frames):
     for number in range(4):
         record(Path(f"r/{number}"), frames, number)
     Path("r/camera.json").write_text('{"fx": 100, "fy": 100, "cx": 47.5, "cy": 47.5}')
-    words = f"--out runs/r --recording r {more} --size 32 --updates 3 --most-epochs 1"
+    words = f"--out runs/r --recording r {more} --size 64 --updates 3 --most-epochs 1"
     monkeypatch.setattr(sys, "argv", ["real_depth", *words.split()])
     real_depth.main()
     assert "no camera is known" not in "".join(capsys.readouterr())  # camera.json went along

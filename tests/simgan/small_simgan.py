@@ -1,13 +1,15 @@
 """A SimGAN for maps of 16 px, and how it is trained here."""
 
 import torch
+from fakes import small_refiner
 from torch.optim import Adam
 
 from refiner.checkpoints import AtomicCheckpointIO, Checkpoints
+from refiner.datasets.facts import TrainingFacts
 from refiner.frameworks import lightning as L
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import Layer, PatchDiscriminator
-from refiner.nets.refiner import ResidualRefiner
+from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.module import SimGAN
 from refiner.simgan.objective import Objective
 from refiner.simgan.schedule import UpdateSchedule
@@ -16,16 +18,19 @@ from refiner.simgan.schedule import UpdateSchedule
 def simgan(refiner=None, seed=0, **settings):
     torch.manual_seed(seed)
     defaults = {
-        "codec": DepthCodec(16, 260.0, 1.0),
+        "facts": TrainingFacts(DepthCodec(16, 260.0, 1.0)),
         "optimizer_refiner": lambda parameters: Adam(parameters, lr=0.01, betas=(0.5, 0.999)),
         "optimizer_discriminator": lambda parameters: Adam(parameters, lr=0.01, betas=(0.5, 0.999)),
-        "schedule": UpdateSchedule(2, 2, 2, 1),
-        "objective": Objective("sigmoid", "identity", "mean", 0.1, penalty_weight=0.1, penalty_every=2),
+        "schedule": UpdateSchedule(2, 2, 2, 1, 0),
+        "objective": Objective("sigmoid", "identity", "mean", 0.1, 1.0, 0.0, 0.1, 2),
+        "augmentation": Augmentation(0.0, flip_up_down=False),
         "history_maps": 7,
+        "learning_rate_drop_after": None,
+        "gradient_norm": 0.0,
         "average_decay": 0.9,
     }
-    refiner = refiner or ResidualRefiner(channels=8, blocks=1)
-    discriminator = PatchDiscriminator([Layer(3, 2, 8), Layer(3, 1)], classes=1, detail_gain=20.0)
+    refiner = refiner or small_refiner()
+    discriminator = PatchDiscriminator([Layer(3, 2, 8), Layer(3, 1)], sees_distance=False)
     return SimGAN(refiner, discriminator, **(defaults | settings))
 
 

@@ -15,11 +15,11 @@ def maps(count=64):
 
 def test_the_default_changes_nothing():
     depth = maps()
-    assert Augmentation()(depth, KEY) is depth
+    assert Augmentation(0.0, flip_up_down=False)(depth, KEY) is depth
 
 
 def test_one_offset_for_all_readings_of_a_map():
-    before, after = maps(), Augmentation(depth_offset=0.5)(maps(), KEY)
+    before, after = maps(), Augmentation(depth_offset=0.5, flip_up_down=False)(maps(), KEY)
     assert (after[..., 2] == 1).all()
     offset = (after - before)[..., :2]
     torch.testing.assert_close(offset, offset[..., :1, :1].expand_as(offset))
@@ -30,13 +30,13 @@ def test_one_offset_for_all_readings_of_a_map():
 
 def test_readings_stay_apart_from_no_reading():
     depth = torch.full((32, 1, 2, 2), 0.9)
-    after = Augmentation(depth_offset=0.5)(depth, KEY)
+    after = Augmentation(depth_offset=0.5, flip_up_down=False)(depth, KEY)
     assert after.max() == pytest.approx(FARTHEST)
 
 
 def test_half_of_the_maps_are_turned_upside_down():
     depth = maps(400)
-    after = Augmentation(flip_up_down=True)(depth, KEY)
+    after = Augmentation(depth_offset=0.0, flip_up_down=True)(depth, KEY)
     turned = (after == depth.flip(2)).flatten(1).all(1)
     assert 160 < turned.sum() < 240
     assert torch.equal(after[~turned], depth[~turned])
@@ -47,7 +47,7 @@ def test_costs_are_turned_back_to_where_the_maps_were():
     after = augmentation(depth, KEY)
     offset = (augmentation.turn_back(after, KEY) - depth)[..., :2]
     torch.testing.assert_close(offset, offset[..., :1, :1].expand_as(offset))
-    assert Augmentation().turn_back(after, KEY) is after
+    assert Augmentation(flip_up_down=False).turn_back(after, KEY) is after
 
 
 def test_the_key_alone_decides():

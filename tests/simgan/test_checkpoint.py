@@ -3,20 +3,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from fakes import small_refiner
 
 from refiner import __version__
 from refiner.checkpoints import SIMGAN_FORMAT, AtomicCheckpointIO, read_checkpoint
+from refiner.datasets.facts import CameraPixels, TrainingFacts
 from refiner.errors import CheckpointError
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import Layer, PatchDiscriminator
 from refiner.nets.refiner import (
+    CameraNoise,
     ComposedRefiner,
     Growth,
     LightLoss,
     MapNoise,
     PaperRefiner,
     PixelLoss,
-    ResidualRefiner,
 )
 from refiner.simgan.checkpoint import check_resumable, load_refiner
 from refiner.simgan.module import SimGAN
@@ -30,10 +32,9 @@ class Loaded:
 
 
 def simgan(refiner=None, **settings):
-    discriminator = PatchDiscriminator([Layer(3, 2, 8)], classes=1)
-    return SimGAN(
-        refiner or ResidualRefiner(channels=8, blocks=1), discriminator, DepthCodec(16, 260.0, 1.0), **settings
-    )
+    discriminator = PatchDiscriminator([Layer(3, 2, 8)])
+    facts = TrainingFacts(DepthCodec(16, 260.0, 1.0), 700.0, 600.0, CameraPixels(60.0, 1.0, 2.9, -2.0))
+    return SimGAN(refiner or small_refiner(), discriminator, facts, **settings)
 
 
 def save(model, path="c.ckpt"):
@@ -49,7 +50,8 @@ def save(model, path="c.ckpt"):
     "network",
     [
         ComposedRefiner(8, 1, light=LightLoss(3.0), loss=PixelLoss(), growth=Growth(1), measurement=MapNoise(0.02)),
-        ResidualRefiner(8, 1),
+        small_refiner(),
+        small_refiner(measurement=CameraNoise(0.02)),
         PaperRefiner(4, 1, 3),
     ],
 )
@@ -75,9 +77,9 @@ def test_a_refiner_comes_back_as_it_was(network):
 def test_the_running_average_is_preferred():
     model = simgan(average_decay=0.9)
     with torch.no_grad():
-        model.refiner_average.module.last.bias.fill_(0.25)
+        model.refiner_average.module.backbone.last.bias.fill_(0.25)
     save(model)
-    assert (load_refiner("c.ckpt").network.last.bias == 0.25).all()
+    assert (load_refiner("c.ckpt").network.backbone.last.bias == 0.25).all()
     assert model.trained_refiner is model.refiner_average.module
 
 
@@ -87,7 +89,7 @@ def test_what_a_checkpoint_says():
     assert checkpoint["format"] == SIMGAN_FORMAT
     assert checkpoint["depth_refiner_version"] == __version__
     assert checkpoint["depth_codec"] == {"size": 16, "cube_mm": 260.0, "unit_mm": 1.0, "tau": 0.05}
-    assert checkpoint["refiner"]["class"] == "ResidualRefiner"
+    assert checkpoint["refiner"]["class"] == "ComposedRefiner"
     assert set(checkpoint["history"][0]) == {"maps", "distances_mm", "generator"}
     assert not any("history" in name for name in checkpoint["state_dict"])  # not a buffer
 
@@ -133,7 +135,7 @@ def test_unknown_networks_and_wrong_weights_are_refused():
     with pytest.raises(CheckpointError, match="class 'Other'; this version knows PaperRefiner, ComposedRefiner"):
         load_refiner("other.ckpt")
     settings = {**checkpoint["refiner"]["settings"], "channels": 9}
-    torch.save({**checkpoint, "refiner": {"class": "ResidualRefiner", "settings": settings}}, "wrong.ckpt")
+    torch.save({**checkpoint, "refiner": {"class": "ComposedRefiner", "settings": settings}}, "wrong.ckpt")
     with pytest.raises(CheckpointError, match="do not fit the network it describes"):
         load_refiner("wrong.ckpt")
 
@@ -142,7 +144,7 @@ def test_a_run_is_not_continued_with_other_networks_or_another_codec():
     checkpoint, path = save(simgan()), Path("c.ckpt")
     check_resumable(checkpoint, simgan().description(), path)
     with pytest.raises(CheckpointError, match="its refiner is"):
-        check_resumable(checkpoint, simgan(ResidualRefiner(channels=9, blocks=1)).description(), path)
+        check_resumable(checkpoint, simgan(small_refiner(9)).description(), path)
     other = simgan()
     other.codec = DepthCodec(16, 300.0, 1.0)
     with pytest.raises(CheckpointError, match=r"its depth_codec is .*config\.yaml"):

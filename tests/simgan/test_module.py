@@ -1,11 +1,14 @@
 import pytest
 import torch
+from fakes import small_refiner
 from small_simgan import simgan
 from torch.optim import Adam
 
+from refiner.datasets.facts import CameraPixels, TrainingFacts
 from refiner.geometry.depth import DepthCodec
 from refiner.nets.discriminator import Layer, PatchDiscriminator
-from refiner.nets.refiner import ResidualRefiner
+from refiner.nets.refiner import CameraNoise, MapNoise
+from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.module import SimGAN
 from refiner.simgan.objective import Objective
 from refiner.simgan.schedule import UpdateSchedule
@@ -14,16 +17,16 @@ from refiner.simgan.updates import noise_of_batch
 
 def test_drift_is_measured_without_noise_where_a_refiner_adds_it(data):
     def parts(first_noise):
-        network = ResidualRefiner(channels=8, blocks=1, first_noise=first_noise, max_noise=0.5)
+        network = small_refiner(measurement=MapNoise(first_noise, most=0.5), light=None)
         model = simgan(refiner=network, average_decay=0.0)
         with torch.no_grad():
             model.validation_step(next(iter(data.val_dataloader())), 0)
         return model._probe_parts[0]
 
-    synthetic, refined, _, steady, *_ = parts(0.2)
-    assert (refined - synthetic)[(refined < 1) & (synthetic < 1)].abs().mean() > 0.1
-    both = (steady < 1) & (synthetic < 1)
-    assert torch.equal(steady[both], synthetic[both])  # untrained, it moves nothing
+    synthetic, refined, _, noise_free, *_ = parts(0.2)
+    assert (refined - synthetic)[(refined < 1) & (synthetic < 1)].abs().mean() > 0.05
+    both = (noise_free < 1) & (synthetic < 1)
+    assert torch.equal(noise_free[both], synthetic[both])  # untrained, it moves nothing
     assert torch.equal(parts(0.0)[1][both], synthetic[both])
 
 
@@ -40,11 +43,12 @@ def test_what_a_camera_loses_far_away_is_lost_far_away_only():
     # The camera of this test sees nothing beyond a metre. No gradient of the discriminator says so: only trying does.
     torch.manual_seed(0)
     model = SimGAN(
-        refiner := ResidualRefiner(8, 1, sees_distance=True),
-        PatchDiscriminator([Layer(3, 1, 16), Layer(3, 2, 16)], classes=1, negative_slope=0.2, sees_distance=True),
-        codec=DepthCodec(16, 260.0, 1.0),
-        schedule=UpdateSchedule(0, 20, 1, 1),
+        refiner := small_refiner(light=None, growth=None),
+        PatchDiscriminator([Layer(3, 1, 16), Layer(3, 2, 16)], slope_gain=0.0, sees_readings=False),
+        facts=TrainingFacts(DepthCodec(16, 260.0, 1.0)),
+        schedule=UpdateSchedule(0, 20, 1, 1, 0),
         objective=Objective("least_squares", "identity", "mean", 0.5, 0.02, 1.0, 0.05),
+        augmentation=Augmentation(0.0, flip_up_down=False),
         history_maps=64,
     )
     optimizers = [Adam(net.parameters(), lr=0.002, betas=(0.5, 0.999)) for net in (refiner, model.discriminator)]
@@ -70,21 +74,22 @@ def test_what_a_camera_loses_far_away_is_lost_far_away_only():
 
 
 def test_the_refiner_is_told_how_far_away_the_renders_are():
-    model = simgan(ResidualRefiner(8, 1, sharpness=7.0, sees_distance=True), distance_mm=640.0)
+    model = simgan(facts=TrainingFacts(DepthCodec(16, 260.0, 1.0), distance_mm=640.0))
     assert model.refiner.reference_mm == 640
     assert model.trained_refiner.reference_mm == 640
 
 
-def test_the_refiner_is_told_the_size_of_the_cubes():
-    model = simgan(ResidualRefiner(8, 1, focal_px=100.0), codec=DepthCodec(16, 200.0, 1.0))
-    assert model.refiner.camera.half_cube_mm == 100
-    assert model.trained_refiner.camera.half_cube_mm == 100
-    with pytest.raises(ValueError, match="cubes of several sizes"):
-        simgan(ResidualRefiner(8, 1, focal_px=100.0), codec=DepthCodec(16, None, 1.0))
+def test_the_refiner_is_told_of_the_camera():
+    pixels = CameraPixels(100.0, 1.0, 2.9)
+    facts = TrainingFacts(DepthCodec(16, 200.0, 1.0), 640.0, 500.0, pixels)
+    model = simgan(small_refiner(measurement=CameraNoise()), facts=facts)
+    for network in (model.refiner, model.trained_refiner):
+        assert network.parts["measurement"].half_cube_mm == 100
+        assert network.parts["measurement"].pixels == pixels
 
 
 def test_terms_that_cannot_be_had_are_refused():
     with pytest.raises(ValueError, match="paired_weight 1.0 without pairs"):
         simgan(objective=Objective(paired_weight=1.0))
     with pytest.raises(ValueError, match="cubes of several sizes"):
-        simgan(objective=Objective(spectrum_weight=2.0), codec=DepthCodec(16, None, 1.0))
+        simgan(objective=Objective(spectrum_weight=2.0), facts=TrainingFacts(DepthCodec(16, None, 1.0)))

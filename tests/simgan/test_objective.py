@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from refiner.simgan.objective import Objective
+
+PUBLISHED = Objective("cross_entropy", "identity", "mean", 1.024, 1.0, 0.0, 0.0)
 
 
 def plain(terms):
@@ -10,7 +14,7 @@ def plain(terms):
 
 def test_terms_of_the_refiner_and_their_weights():
     refined, synthetic = torch.full((2, 1, 4, 4), 0.5), torch.zeros(2, 1, 4, 4)
-    objective = Objective("least_squares", "identity", "mean", self_regularization_weight=3.0)
+    objective = Objective("least_squares", "identity", "mean", 3.0, offset_weight=0.0)
     terms = plain(objective.refiner_terms(refined, synthetic, torch.ones(2, 1, 2, 2)))
     # The target is real = 0: (1 - 0)^2 / 2.
     assert terms == {"self_regularization": (3.0, pytest.approx(0.5)), "adversarial": (1.0, pytest.approx(0.5))}
@@ -18,7 +22,7 @@ def test_terms_of_the_refiner_and_their_weights():
 
 def test_what_weighs_is_a_term():
     refined, synthetic = torch.full((1, 1, 4, 4), 0.1), torch.zeros(1, 1, 4, 4)
-    objective = Objective(self_regularization_weight=0.5, offset_weight=2.0, paired_weight=3.0, spectrum_weight=4.0)
+    objective = Objective(offset_weight=2.0, paired_weight=3.0, spectrum_weight=4.0)
     terms = plain(objective.refiner_terms(refined, synthetic, None, real=synthetic, spectrum=torch.tensor(0.7)))
     assert terms == {
         "self_regularization": (0.5, pytest.approx(0.1)),
@@ -28,21 +32,20 @@ def test_what_weighs_is_a_term():
     }
 
 
-def test_the_offset_counts_edges_where_it_is_told_to():
+def test_the_offset_leaves_edges_out():
     synthetic = torch.ones(1, 1, 12, 12)
     synthetic[..., :6] = 0.0
     refined = synthetic + 0.1 * (synthetic < 1)
     refined[..., 4:6] = 0.7  # rims fly
-    for at_edges, wanted in ((True, (4 * 0.1 + 2 * 0.7) / 6), (False, 0.1)):
-        found = plain(Objective(offset_weight=2.0, offset_at_edges=at_edges).refiner_terms(refined, synthetic, None))
-        assert found["offset"] == (2.0, pytest.approx(wanted))
+    found = plain(Objective(offset_weight=2.0).refiner_terms(refined, synthetic, None))
+    assert found["offset"] == (2.0, pytest.approx(0.1))
 
 
 def test_refiner_without_a_discriminator():
     """Lambda of the recipe, and of the equations as printed; 16 pixels are moved by 1."""
     moved, synthetic = torch.full((1, 1, 4, 4), 0.5), torch.full((1, 1, 4, 4), -0.5)
-    assert plain(Objective().refiner_terms(moved, synthetic, None)) == {"self_regularization": (1.024, 1.0)}
-    printed = Objective(reduction="sum", self_regularization_weight=0.001)
+    assert plain(PUBLISHED.refiner_terms(moved, synthetic, None)) == {"self_regularization": (1.024, 1.0)}
+    printed = replace(PUBLISHED, reduction="sum", self_regularization_weight=0.001)
     assert plain(printed.refiner_terms(moved, synthetic, None)) == {"self_regularization": (0.001, 16.0)}
 
 
@@ -62,4 +65,4 @@ def test_parts_of_the_discriminator():
 
 def test_penalty_comes_regularly_or_never():
     assert [i for i in range(17) if Objective(penalty_weight=0.1, penalty_every=8).penalizes(i)] == [0, 8, 16]
-    assert not any(Objective().penalizes(i) for i in range(17))
+    assert not any(PUBLISHED.penalizes(i) for i in range(17))

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 import zarr
+from fakes import small_refiner
 from killing import kill_once_written
 
-from refiner.checkpoints import SIMGAN_FORMAT
+from refiner.checkpoints import SIMGAN_FORMAT, describe_network
 from refiner.cli.main import main
 from refiner.datasets.store import DepthStore, store_digest
 from refiner.datasets.store_writer import StoreWriter
 from refiner.hand.skeleton import HAND21
-from refiner.nets.refiner import PaperRefiner, ResidualRefiner
+from refiner.nets.refiner import PaperRefiner
 from refiner.simgan import refine as refine_module
 from refiner.simgan.refine import near_silhouette
 
@@ -28,7 +29,7 @@ def save_checkpoint(path, network, **codec):
         "format": SIMGAN_FORMAT,
         "depth_refiner_version": "0.1.0",
         "depth_codec": {"size": SIZE, "cube_mm": 260.0, "unit_mm": 1.0, "tau": 0.05, **codec},
-        "refiner": {"class": type(network).__name__, "settings": network.settings},
+        "refiner": describe_network(network),
         "state_dict": {f"refiner.{name}": w for name, w in network.state_dict().items()},
         "global_step": 7,
         "data": {},
@@ -67,7 +68,7 @@ def make_store(path, count=70, size=SIZE, cube_mm=260.0):
 @pytest.fixture
 def job(tmp_path):
     """A checkpoint with a noise input and a labelled store."""
-    save_checkpoint("c.ckpt", ResidualRefiner(channels=4, blocks=1))
+    save_checkpoint("c.ckpt", small_refiner(4))
     return make_store("a.zarr")
 
 
@@ -165,7 +166,7 @@ def test_an_interrupted_job_continues_with_the_same_result(job, monkeypatch):
 
 @pytest.mark.slow
 def test_a_killed_job_continues_with_the_same_result():
-    save_checkpoint("c.ckpt", ResidualRefiner())
+    save_checkpoint("c.ckpt", small_refiner(24))
     make_store("a.zarr", count=6000)
     refine("whole.zarr")
     words = ["refine", "c.ckpt", "a.zarr", "cut.zarr"]

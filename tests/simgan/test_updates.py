@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from fakes import small_refiner
 
 from refiner.nets.discriminator import Layer, PatchDiscriminator
-from refiner.nets.refiner import ResidualRefiner
+from refiner.nets.refiner import ComposedRefiner, MapNoise
 from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.history import RefinedHistory
 from refiner.simgan.objective import Objective
@@ -19,9 +20,9 @@ KEY = 0, 0, 0
 @pytest.fixture
 def game():
     torch.manual_seed(0)
-    refiner = ResidualRefiner(channels=8, blocks=1)
-    discriminator = PatchDiscriminator([Layer(3, 2, 8), Layer(3, 1)], classes=1, detail_gain=20.0)
-    return Game(refiner, discriminator, Objective("sigmoid", "identity", "mean", 0.1), Augmentation())
+    discriminator = PatchDiscriminator([Layer(3, 2, 8), Layer(3, 1)], sees_distance=False)
+    objective = Objective("sigmoid", "identity", "mean", 0.1, 1.0, 0.0, 0.0)
+    return Game(small_refiner(), discriminator, objective, Augmentation(0.0, flip_up_down=False))
 
 
 def weighing(game, **weights):
@@ -45,31 +46,31 @@ def test_refiner_alone_gets_none(game, batch):
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(game, batch):
-    loss, values = refiner_update(game, batch, KEY, learns_choices=False)
+    loss, values = refiner_update(game, batch, KEY, learns_dropout=False)
     parts = values["train/refiner/adversarial"] + 0.1 * values["train/refiner/self_regularization"]
     torch.testing.assert_close(loss, parts)
     assert values["train/refiner/total"] is loss
 
 
 def test_noise_is_not_charged(game, batch):
-    """An untrained refiner moves readings by its noise alone; with such a margin it loses none."""
-    refiner = ResidualRefiner(channels=8, blocks=1, first_noise=0.2, max_noise=0.5, margin=9.0)
+    """An untrained refiner without dropout moves readings by its noise alone."""
+    refiner = ComposedRefiner(8, 1, measurement=MapNoise(0.2, most=0.5))
     terms = refiner_update(weighing(replace(game, refiner=refiner), offset_weight=2.0), batch, KEY)[1]
     assert terms["train/refiner/self_regularization"] == 0
     assert terms["train/refiner/offset"] == 0
 
 
-def test_choices_are_learnt_where_they_are_asked_for(game, batch):
-    m = game.refiner.last.bias
+def test_dropout_is_learnt_where_it_is_asked_for(game, batch):
+    bias = game.refiner.backbone.last.bias
 
-    def gradient_of_m(**options):
+    def gradients_of_dropout(**options):
         game.refiner.zero_grad()
         refiner_update(game, batch, KEY, **options)[0].backward()
-        return m.grad[8:].abs().max()  # of s, a and m of four pixels each
+        return bias.grad.view(5, 4)[2:4].abs().amax(dim=1).tolist()  # shift, rim, loss, growth, noise; four pixels each
 
-    assert gradient_of_m() > 0
-    assert gradient_of_m(learns_choices=False) == 0
-    assert gradient_of_m(alone=True) == 0
+    assert min(gradients_of_dropout()) > 0
+    assert gradients_of_dropout(learns_dropout=False) == [0, 0]
+    assert gradients_of_dropout(alone=True) == [0, 0]
 
 
 def test_discriminator_update_leaves_the_refiner_alone(game, batch):
@@ -117,7 +118,7 @@ def test_sums_and_means_differ_as_documented(game, batch):
 
 def test_noise_is_a_function_of_the_key(game, batch):
     with torch.no_grad():
-        game.refiner.last.weight.normal_(generator=torch.Generator().manual_seed(0))
+        game.refiner.backbone.last.weight.normal_(generator=torch.Generator().manual_seed(0))
 
     def refined(*key):
         return refiner_update(game, batch, key)[1]["train/refiner/self_regularization"].item()
@@ -140,7 +141,7 @@ def test_spectra_of_noise_are_compared_where_they_weigh(game, batch):
     spectrum.real.fill_(1.0)  # as if there had been smooth patches: these maps show none
     spectrum.refined.fill_(3.0)
     flat = batch | {name: torch.zeros_like(batch[name]) for name in ("synthetic", "real")}
-    game.refiner.prior = replace(game.refiner.prior, margin=9.0)  # no reading is lost, so that there is a whole patch
+    game = replace(game, refiner=ComposedRefiner(8, 1, measurement=MapNoise()))  # no reading is lost
     plain, values = refiner_update(game, flat, KEY)
     assert "train/refiner/spectrum" not in values
     compared, values = refiner_update(replace(weighing(game, spectrum_weight=2.0), spectrum=spectrum), flat, KEY)
@@ -174,4 +175,4 @@ def test_pairs_teach_the_refiner_where_there_are_any(game, batch):
     assert terms[0].item() == pytest.approx(0.05, abs=0.01)
     assert terms[1].item() == pytest.approx(0.0, abs=0.01)
     terms[0].backward()
-    assert game.refiner.last.bias.grad[:4].sum() < 0  # of s: farther
+    assert game.refiner.backbone.last.bias.grad[:4].sum() < 0  # of the shift: farther

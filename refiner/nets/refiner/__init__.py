@@ -3,19 +3,19 @@
 from torch import nn
 
 from refiner.nets.refiner.base import Choice, Draw, Noise, Refiner
+from refiner.nets.refiner.camera_noise import CameraNoise
 from refiner.nets.refiner.composed import ComposedRefiner
 from refiner.nets.refiner.dropout import Growth, LightLoss, PixelLoss
 from refiner.nets.refiner.measurement import MapNoise
 from refiner.nets.refiner.paper import PaperRefiner
-from refiner.nets.refiner.residual import ResidualRefiner
 
-REFINERS: dict[str, type[Refiner]] = {
-    network.__name__: network for network in (PaperRefiner, ComposedRefiner, ResidualRefiner)
+REFINERS: dict[str, type[Refiner]] = {network.__name__: network for network in (PaperRefiner, ComposedRefiner)}
+PARTS: dict[str, type[nn.Module]] = {
+    part.__name__: part for part in (LightLoss, PixelLoss, Growth, MapNoise, CameraNoise)
 }
-PARTS: dict[str, type[nn.Module]] = {part.__name__: part for part in (LightLoss, PixelLoss, Growth, MapNoise)}
 """By the names that checkpoints have for them."""
 
 __all__ = [
-    "PARTS", "REFINERS", "Choice", "ComposedRefiner", "Draw", "Growth", "LightLoss", "MapNoise", "Noise",
-    "PaperRefiner", "PixelLoss", "Refiner", "ResidualRefiner",
+    "PARTS", "REFINERS", "CameraNoise", "Choice", "ComposedRefiner", "Draw", "Growth", "LightLoss", "MapNoise", "Noise",
+    "PaperRefiner", "PixelLoss", "Refiner",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from refiner.geometry.depth import DepthCodec
+from refiner.datasets.facts import TrainingFacts
 
 Noise = dict[str, Tensor]
 """Independent standard normal numbers by what they are for, each (N, ...)."""
@@ -21,15 +21,17 @@ NoiseShapes = dict[str, tuple[int, ...]]
 
 
 class Choice(NamedTuple):
-    """A hard choice at each pixel, made where logit + noise > 0 (see `refiner.simgan.losses.choice_loss`).
+    """A hard choice at each pixel, made where logit + noise > 0 (see `refiner.simgan.losses.dropout_loss`).
 
     Attributes:
         logit: (N, 1, H, W), with its gradient; 0 where there is nothing to choose.
         noise: (N, 1, H, W), standard normal; in evaluation mode its tries are cut off.
+        score: (N, 1, H, W), the mean of the noise, given what was chosen with it and with its opposite.
     """
 
     logit: Tensor
     noise: Tensor
+    score: Tensor
 
 
 class Draw(NamedTuple):
@@ -64,12 +66,11 @@ class Refiner(nn.Module):
         """Return the noise that it takes for one map; nothing where refining is a function of the map."""
         return {}
 
-    def meet(self, codec: DepthCodec, distance_mm: float | None) -> None:
+    def meet(self, facts: TrainingFacts) -> None:
         """Take note of what the maps are.
 
         Args:
-            codec: What their values mean.
-            distance_mm: Median distance of the renders, where it is known.
+            facts: What is known of them.
 
         Raises:
             ValueError: The network cannot refine such maps.

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from refiner.geometry.depth import DepthCodec
+from refiner.datasets.facts import TrainingFacts
 from refiner.nets.blocks import NO_READING, bounded, is_reading
 from refiner.nets.refiner.backbone import Backbone
 from refiner.nets.refiner.base import Choice, Draw, Noise, NoiseShapes, Refiner
 from refiner.nets.refiner.dropout import Growth, LightLoss, PixelLoss
-from refiner.nets.refiner.measurement import MapNoise
+from refiner.nets.refiner.measurement import Measurement
 from refiner.nets.refiner.part import Part
 from refiner.nets.refiner.scene import Scene, look_at
 
@@ -51,7 +51,7 @@ class ComposedRefiner(Refiner):
         light: LightLoss | None = None,
         loss: PixelLoss | None = None,
         growth: Growth | None = None,
-        measurement: MapNoise | None = None,
+        measurement: Measurement | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -89,24 +89,26 @@ class ComposedRefiner(Refiner):
             for what, shape in part.noise_shapes(height, width).items()
         }
 
-    def meet(self, codec: DepthCodec, distance_mm: float | None) -> None:  # noqa: ARG002
+    def meet(self, facts: TrainingFacts) -> None:
         """Take note of the distance at which light is compared; see `Refiner.meet`."""
-        if distance_mm is not None:
-            self.reference_mm.fill_(distance_mm)
+        if facts.distance_mm is not None:
+            self.reference_mm.fill_(facts.distance_mm)
+        for _, part in self._parts():
+            part.meet(facts)
 
     def draw(self, depth: Tensor, noise: Noise | None = None, distance_mm: Tensor | None = None) -> Draw:
         """Refine maps; see `Refiner.draw`. Distances are wanted."""
         scene = look_at(depth, distance_mm, self.reference_mm, self.reach_px)
-        drawn = {name: self._drawn(name, part, noise, depth) for name, part in self._parts()}
-        seen = {name: part.seen(drawn[name]) for name, part in self._parts()}
-        found = self.backbone(scene, [plane for planes in seen.values() for plane in planes])
+        drawn = {name: part.drawn(self._noise(name, part, noise, depth), scene) for name, part in self._parts()}
+        planes = [plane for name, part in self._parts() for plane in part.seen(drawn[name])]
+        found = self.backbone(scene, planes)
         numbers = dict(zip(self._numbers, found.split(list(self._numbers.values()), dim=1), strict=True))
 
         shift = bounded(_SHIFT * numbers["shift"], self.max_shift)
         shift = shift + scene.edge * bounded(_RIM_SHIFT * numbers["rim"], self.max_rim_shift)
         measured = noise_free = scene.surface + shift
         if "measurement" in self.parts:
-            measured = self.parts["measurement"](noise_free, numbers["measurement"], seen["measurement"], scene)
+            measured = self.parts["measurement"](noise_free, numbers["measurement"], drawn["measurement"], scene)
         # Out of the cube it is lost, as a crop loses it, and has no gradient any more: the excess calls it back.
         escaped = torch.where(is_reading(scene.surface), (noise_free - NO_READING).clamp(min=0), 0.0).square().mean()
         measured, noise_free = measured.clamp(-1, 1), noise_free.clamp(-1, 1)
@@ -125,7 +127,7 @@ class ComposedRefiner(Refiner):
     def _parts(self) -> Iterable[tuple[str, Part]]:
         return self.parts.items()  # pyright: ignore[reportReturnType]
 
-    def _drawn(self, name: str, part: Part, noise: Noise | None, depth: Tensor) -> Noise:
+    def _noise(self, name: str, part: Part, noise: Noise | None, depth: Tensor) -> Noise:
         shapes = part.noise_shapes(*depth.shape[-2:])
         if noise is None:
             return {what: depth.new_zeros((len(depth), *shape)) for what, shape in shapes.items()}

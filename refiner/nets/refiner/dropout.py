@@ -2,7 +2,7 @@
 
 A camera either measures a pixel or does not: a network that regressed holes would have to pass through values between
 the hand and the far face, which look like grey halos and decode to false depths. With n standard normal noise a choice
-is made where its logit + n > 0, and what became of it teaches the logit (`refiner.simgan.losses.choice_loss`).
+is made where its logit + n > 0, and what became of it teaches the logit (`refiner.simgan.losses.dropout_loss`).
 
 Three kinds, each of which can be left out: `LightLoss` for what sends too little light back, `PixelLoss` for all that
 can be seen in a render, `Growth` for readings beside it.
@@ -22,6 +22,9 @@ _NEAR_PX = 7
 _FACING, _RIM = 0.07, 1.32
 """Dimness of a surface that faces the camera, and of a render's rims, at the reference distance."""
 
+_SHARES = 0.1, 0.5, 0.4
+"""Of the variance of the noise that decides about light: a pixel's own, its neighbourhood's, the map's."""
+
 _CERTAIN = 3.5
 """Bound of a logit, in standard deviations of its noise: at it the other choice is hardly ever tried (0.02 %)."""
 
@@ -32,12 +35,12 @@ _RARE = {"light": 2.2, "pixel": 3.0}
 class Dropout(Part):
     """A part that chooses. `forward` takes its numbers, its noise and the scene."""
 
-    def forward(self, numbers: Tensor, noise: Noise, scene: Scene) -> tuple[Choice, Tensor]:
+    def forward(self, numbers: Tensor, drawn: Noise, scene: Scene) -> tuple[Choice, Tensor]:
         """Choose; also return how far the logit went beyond its bound, squared: there it has no gradient any more.
 
         Args:
             numbers: (N, `numbers`, H, W), the backbone's.
-            noise: As `noise_shapes` says.
+            drawn: What `drawn` gave.
             scene: What it looks at.
         """
         raise NotImplementedError
@@ -75,15 +78,19 @@ class LightLoss(Dropout):
         """Return the noise of pixels, of neighbourhoods and of the map."""
         return {"own": (1, height, width), "near": (1, height, width), "map": (1, 1, 1)}
 
-    def forward(self, numbers: Tensor, noise: Noise, scene: Scene) -> tuple[Choice, Tensor]:  # noqa: ARG002
+    def drawn(self, noise: Noise, scene: Scene) -> Noise:  # noqa: ARG002
+        """Return the sum of the three, as `tried`."""
+        own, near, of_map = (share**0.5 for share in _SHARES)
+        return {"tried": own * noise["own"] + near * near_noise(noise["near"]) + of_map * noise["map"]}
+
+    def forward(self, numbers: Tensor, drawn: Noise, scene: Scene) -> tuple[Choice, Tensor]:  # noqa: ARG002
         """Lose readings; see `Dropout.forward`. The backbone has no part in it."""
-        shares = 0.1**0.5, 0.5**0.5, 0.4**0.5  # of the variance
-        drawn = shares[0] * noise["own"] + shares[1] * near_noise(noise["near"]) + shares[2] * noise["map"]
         # Half of what faces the camera is lost there: hands that are gone altogether teach nothing any more.
         most = self.margin + self.sharpness * (_RIM - _FACING)
         learnt, excess = _bounded(self.gain * self.threshold, most)
         logit = learnt - self.margin - self.sharpness * (_RIM - scene.dimness).clamp(min=0)
-        return Choice(logit * scene.reading, self._tried(drawn, _RARE["light"])), excess
+        tried = self._tried(drawn["tried"], _RARE["light"])
+        return Choice(logit * scene.reading, tried, score=tried), excess  # neighbours choose with it, too
 
 
 class PixelLoss(Dropout):
@@ -111,15 +118,15 @@ class PixelLoss(Dropout):
         """Return the noise of pixels, of neighbourhoods and of the map."""
         return {"own": (1, height, width), "near": (1, height, width), "map": (1, 1, 1)}
 
-    def seen(self, noise: Noise) -> list[Tensor]:
+    def seen(self, drawn: Noise) -> list[Tensor]:
         """Return the noise of neighbourhoods and of the map."""
-        near = near_noise(noise["near"])
-        return [near, noise["map"].expand_as(near)]
+        near = near_noise(drawn["near"])
+        return [near, drawn["map"].expand_as(near)]
 
-    def forward(self, numbers: Tensor, noise: Noise, scene: Scene) -> tuple[Choice, Tensor]:
+    def forward(self, numbers: Tensor, drawn: Noise, scene: Scene) -> tuple[Choice, Tensor]:
         """Lose readings; see `Dropout.forward`."""
         logit, excess = _bounded(self.gain * numbers - self.margin, _CERTAIN)
-        return Choice(logit * scene.reading, self._tried(noise["own"], _RARE["pixel"])), excess
+        return _own_choice(logit * scene.reading, self._tried(drawn["own"], _RARE["pixel"])), excess
 
 
 class Growth(Dropout):
@@ -143,16 +150,29 @@ class Growth(Dropout):
         """Return the noise of pixels."""
         return {"own": (1, height, width)}
 
-    def forward(self, numbers: Tensor, noise: Noise, scene: Scene) -> tuple[Choice, Tensor]:
+    def forward(self, numbers: Tensor, drawn: Noise, scene: Scene) -> tuple[Choice, Tensor]:
         """Let readings arise; see `Dropout.forward`."""
         logit, excess = _bounded(self.gain * numbers - self.margin, _CERTAIN)
         beside = is_reading(scene.surface) * (1 - scene.reading)
-        return Choice(logit * beside, self._tried(noise["own"], _RARE["pixel"])), excess
+        return _own_choice(logit * beside, self._tried(drawn["own"], _RARE["pixel"])), excess
 
 
 def near_noise(independent: Tensor) -> Tensor:
     """Return noise that is alike in neighbourhoods of 7 px, of variance 1 but at the map's border."""
     return _NEAR_PX * mean_around(independent, _NEAR_PX)
+
+
+def _own_choice(logit: Tensor, noise: Tensor) -> Choice:
+    """Return a choice whose noise nothing else depends on.
+
+    Where n and -n choose alike, |n| < |logit| and its mean is 0: such pixels learn nothing, and are not disturbed by
+    what became of others. Elsewhere it is the mean of a normal number beyond |logit|, the inverse Mills ratio.
+    """
+    with torch.no_grad():
+        bound = logit.abs()
+        beyond = (2 / torch.pi) ** 0.5 / torch.special.erfcx(bound / 2**0.5)
+        score = torch.where(noise.abs() > bound, beyond * noise.sign(), 0.0)
+    return Choice(logit, noise, score)
 
 
 def _bounded(logit: Tensor, most: float) -> tuple[Tensor, Tensor]:

@@ -20,20 +20,24 @@ class Sampling(NamedTuple):
     """Where the pixels of maps lie in the camera's image: matrices for rows and columns, both ways.
 
     Attributes:
-        to_map: Two of (N, side of the map, side of the image): what a crop averages, rows then columns.
-        to_camera: Two of (N, side of the image, side of the map): the map between its pixels, linear.
+        rows_to_map: (N, side of the map, side of the image), what a crop averages.
+        columns_to_map: The same across.
+        rows_to_camera: (N, side of the image, side of the map), the map between its pixels, linear.
+        columns_to_camera: The same across.
     """
 
-    to_map: tuple[Tensor, Tensor]
-    to_camera: tuple[Tensor, Tensor]
+    rows_to_map: Tensor
+    columns_to_map: Tensor
+    rows_to_camera: Tensor
+    columns_to_camera: Tensor
 
     def at_map_pixels(self, image: Tensor) -> Tensor:
         """Average (N, 1, h, w) of the camera's pixels to (N, 1, H, W)."""
-        return _resample(self.to_map, image)
+        return _resample(self.rows_to_map, self.columns_to_map, image)
 
     def at_camera_pixels(self, depth: Tensor) -> Tensor:
         """Continue (N, 1, H, W) linearly to (N, 1, h, w) of the camera's pixels."""
-        return _resample(self.to_camera, depth)
+        return _resample(self.rows_to_camera, self.columns_to_camera, depth)
 
 
 def camera_sampling(step_px: Tensor, phase_px: Tensor, map_sides: tuple[int, int], sides: tuple[int, int]) -> Sampling:
@@ -55,11 +59,10 @@ def camera_sampling(step_px: Tensor, phase_px: Tensor, map_sides: tuple[int, int
         to_map.append(weights / weights.sum(dim=2, keepdim=True).clamp(min=1e-6))
         place = ((pixels.view(1, -1, 1) - phase) / step).clamp(rows[0], rows[-1])
         to_camera.append((1 - (place - rows.view(1, 1, -1)).abs()).clamp(min=0))
-    return Sampling((to_map[0], to_map[1]), (to_camera[0], to_camera[1]))
+    return Sampling(*to_map, *to_camera)
 
 
-def _resample(matrices: tuple[Tensor, Tensor], image: Tensor) -> Tensor:
-    down, across = matrices
+def _resample(down: Tensor, across: Tensor, image: Tensor) -> Tensor:
     return (down @ image[:, 0] @ across.transpose(1, 2)).unsqueeze(1)
 
 
@@ -73,13 +76,13 @@ def filtered(noise: Tensor, weights: Tensor) -> Tensor:
     return torch.fft.irfft2(spectrum, s=sides)
 
 
-def round_disparity(depth: Tensor, distance_mm: Tensor, half_cube_mm: Tensor, step_mm: float) -> Tensor:
+def round_disparity(depth: Tensor, distance_mm: Tensor, half_cube_mm: float, step_mm: float) -> Tensor:
     """Round depths to whole steps of disparity, which grow with the square of the distance.
 
     Args:
         depth: (N, 1, H, W).
         distance_mm: (N,), depth of the centre of each map's cube.
-        half_cube_mm: (), what 1 of network depth is.
+        half_cube_mm: What 1 of network depth is.
         step_mm: One step at 1 m.
     """
     with torch.no_grad():
@@ -89,17 +92,18 @@ def round_disparity(depth: Tensor, distance_mm: Tensor, half_cube_mm: Tensor, st
     return depth + change
 
 
-def round_depth(depth: Tensor, distance_mm: Tensor, cube_mm: Tensor, unit_mm: float) -> Tensor:
+def round_depth(depth: Tensor, distance_mm: Tensor, cube_mm: Tensor | float, unit_mm: float) -> Tensor:
     """Round readings to whole units, as they are when they have been written.
 
     Args:
         depth: (N, 1, H, W); +1, no reading, stays.
         distance_mm: (N,), depth of the centre of each map's cube.
-        cube_mm: (N,), side of each map's cube, or (), of all.
+        cube_mm: (N,), side of each map's cube, or that of all.
         unit_mm: Depth unit.
     """
     with torch.no_grad():
-        centre_mm, half_mm = (values.to(depth).view(-1, 1, 1, 1) for values in (distance_mm, cube_mm / 2))
+        half_mm = torch.as_tensor(cube_mm).to(depth).view(-1, 1, 1, 1) / 2
+        centre_mm = distance_mm.to(depth).view(-1, 1, 1, 1)
         rounded = (((centre_mm + depth * half_mm) / unit_mm).round() * unit_mm - centre_mm) / half_mm
         change = torch.where(is_reading(depth), rounded - depth, 0.0)
     return depth + change

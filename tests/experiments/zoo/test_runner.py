@@ -190,5 +190,5 @@ def test_another_recipe_can_be_asked_for(monkeypatch):
 
     monkeypatch.setattr(module, "table_of", table_of)
     monkeypatch.setattr(module, "as_markdown", lambda _: "")
-    module.main(["--zoo", "tiny.yaml", "--rows", "refined", "--recipe", "simgan/composed.yaml"])
-    assert asked == [({"config": "simgan/composed.yaml", "updates": 2}, ["refined"])]
+    module.main(["--zoo", "tiny.yaml", "--rows", "refined", "--recipe", "simgan/paired.yaml"])
+    assert asked == [({"config": "simgan/paired.yaml", "updates": 2}, ["refined"])]

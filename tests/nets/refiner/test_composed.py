@@ -2,24 +2,18 @@ import math
 
 import pytest
 import torch
-from fakes import awake
+from fakes import PARTS, awake, small_refiner
 from scenes import METRE, discs, noise_for
 
 from refiner.checkpoints import describe_network
+from refiner.datasets.facts import TrainingFacts
 from refiner.geometry.depth import DepthCodec
-from refiner.nets.refiner import ComposedRefiner, Growth, LightLoss, MapNoise, PixelLoss
-
-PARTS = {"light": LightLoss, "loss": PixelLoss, "growth": Growth, "measurement": MapNoise}
-
-
-def whole(**settings):
-    parts = {name: kind() for name, kind in PARTS.items()}
-    return ComposedRefiner(**({"channels": 8, "blocks": 1} | parts | settings))
+from refiner.nets.refiner import ComposedRefiner, Growth, MapNoise
 
 
 @pytest.mark.parametrize("left_out", [(), *((name,) for name in PARTS), tuple(PARTS)])
 def test_it_starts_as_the_identity_whatever_is_left_out(left_out):
-    network, x = whole(**dict.fromkeys(left_out)), discs(3)
+    network, x = small_refiner(**dict.fromkeys(left_out)), discs(3)
     for training in (True, False):
         torch.testing.assert_close(network.train(training)(x, None, METRE.expand(3)), x, rtol=0, atol=0)
     assert {name.split(".")[0] for name in network.noise_shapes(16, 16)} == PARTS.keys() - set(left_out)
@@ -32,7 +26,7 @@ def test_it_starts_as_the_identity_whatever_is_left_out(left_out):
 
 def test_labels_cannot_be_broken():
     network = awake(
-        whole(max_shift=0.1, max_rim_shift=0.2, measurement=MapNoise(most=0.05), growth=Growth(reach_px=2))
+        small_refiner(max_shift=0.1, max_rim_shift=0.2, measurement=MapNoise(most=0.05), growth=Growth(reach_px=2))
     ).eval()
     x = discs(6)
     y = network(x, noise_for(network, 6), METRE.expand(6))
@@ -59,7 +53,7 @@ def test_surfaces_hold_and_rims_may_fly():
 
 
 def test_a_draw_and_its_opposite_by_hand():
-    network, x = awake(whole(max_rim_shift=0.2)), discs(4)
+    network, x = awake(small_refiner(max_rim_shift=0.2)), discs(4)
     noise = noise_for(network, 4)
     draw = network.draw(x, noise, METRE.expand(4))
     torch.testing.assert_close(draw.refined, network(x, noise, METRE.expand(4)), rtol=0, atol=0)
@@ -101,7 +95,7 @@ def test_a_draw_has_its_depth_without_noise():
 
 
 def test_depths_have_a_gradient_and_choices_have_theirs():
-    network, x = awake(whole()), discs(4)
+    network, x = awake(small_refiner()), discs(4)
     noise = noise_for(network, 4)
     draw = network.draw(x, noise, METRE.expand(4))
     draw.refined.sum().backward(retain_graph=True)
@@ -121,7 +115,7 @@ def test_depths_have_a_gradient_and_choices_have_theirs():
 
 @pytest.mark.parametrize("training", [True, False])
 def test_output_does_not_depend_on_batch_companions(training):
-    network, x = awake(whole()).train(training), discs(4)
+    network, x = awake(small_refiner()).train(training), discs(4)
     noise = noise_for(network, 4)
     each = [{name: values[i : i + 1] for name, values in noise.items()} for i in range(4)]
     alone = torch.cat([network(x[i : i + 1], each[i], METRE) for i in range(4)])
@@ -129,15 +123,15 @@ def test_output_does_not_depend_on_batch_companions(training):
 
 
 def test_light_is_compared_at_the_renders_distance():
-    network = whole()
-    network.meet(DepthCodec(16, 260.0, 1.0), 640.0)
+    network = small_refiner()
+    network.meet(TrainingFacts(DepthCodec(16, 260.0, 1.0), 640.0))
     assert network.reference_mm == 640
-    network.meet(DepthCodec(16, 260.0, 1.0), None)
+    network.meet(TrainingFacts(DepthCodec(16, 260.0, 1.0)))
     assert network.reference_mm == 640
 
 
 def test_a_description_names_parts_with_their_settings():
-    described = describe_network(whole(growth=None))["settings"]
+    described = describe_network(small_refiner(growth=None))["settings"]
     assert described["growth"] is None
     assert described["light"] == {
         "class": "LightLoss", "settings": {"sharpness": 7.0, "margin": 1.0, "gain": 8.0}

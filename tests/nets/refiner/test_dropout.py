@@ -23,7 +23,7 @@ def test_light_decides_by_the_tilt_and_the_distance(tilt_deg, distance_mm, octav
     part, scene = LightLoss(sharpness=4.0, margin=1.0, gain=8.0), look(wall(tilt_deg), distance_mm)
     with torch.no_grad():
         part.threshold.fill_(0.25)
-    choice, excess = part(NOTHING, zeros_for(part, 1, 32), scene)
+    choice, excess = part(NOTHING, part.drawn(zeros_for(part, 1, 32), scene), scene)
     middle = choice.logit[..., 12:20, 12:20]
     torch.testing.assert_close(middle, torch.full_like(middle, 8 * 0.25 - 1 - 4 * max(1.32 - octaves, 0)))
     assert excess == 0
@@ -33,7 +33,8 @@ def test_light_never_takes_all_that_faces_the_camera():
     part = LightLoss(sharpness=4.0, margin=1.0, gain=8.0)
     with torch.no_grad():
         part.threshold.fill_(100.0)
-    choice, excess = part(NOTHING, zeros_for(part, 1, 32), look(wall()))
+    scene = look(wall())
+    choice, excess = part(NOTHING, part.drawn(zeros_for(part, 1, 32), scene), scene)
     inside = choice.logit[..., 1:-1, 1:-1]
     torch.testing.assert_close(inside, torch.full_like(inside, -4 * 0.07))  # half are lost at 0.95 of the light
     assert excess.item() == pytest.approx((800 - (1 + 4 * (1.32 - 0.07))) ** 2)
@@ -41,7 +42,8 @@ def test_light_never_takes_all_that_faces_the_camera():
 
 def test_the_noise_of_light_is_common_to_neighbours_and_map():
     part = LightLoss()
-    choice, _ = part(NOTHING, noise_for(part, 3000, 32), look(wall().expand(3000, 1, 32, 32)))
+    scene = look(wall().expand(3000, 1, 32, 32))
+    choice, _ = part(NOTHING, part.drawn(noise_for(part, 3000, 32), scene), scene)
     middle, beside, far = choice.noise[:, 0, 8, 4], choice.noise[:, 0, 8, 5], choice.noise[:, 0, 8, 20]
     assert middle.var().item() == pytest.approx(1, abs=0.1)
     for other, wanted in ((beside, 0.5 * 6 / 7 + 0.4), (far, 0.4)):
@@ -71,6 +73,21 @@ def test_choices_that_are_certain_stand_when_the_network_is_used():
         choice, _ = part.train(training)(none, noise, scene)
         lost = (choice.logit + choice.noise > 0)[depth < 1].float().mean().item()
         assert lost == pytest.approx(wanted, rel=0.25)
+
+
+@pytest.mark.parametrize("kind", [PixelLoss, Growth])
+def test_the_score_is_the_mean_of_the_noise_under_what_was_chosen(kind):
+    """Where n and -n choose alike that is 0; elsewhere the mean of a normal number beyond the margin."""
+    depth = torch.ones(1500, 1, 16, 16)
+    depth[..., :8] = 0.0
+    part = kind(margin=1.2)
+    choice, _ = part(torch.zeros_like(depth), noise_for(part, 1500), look(depth))
+    among = choice.logit != 0
+    assert among.float().mean() > 0.1
+    noise, score = choice.noise[among], choice.score[among]
+    for here in ((noise.abs() <= 1.2), (noise > 1.2), (noise < -1.2)):
+        torch.testing.assert_close(score[here], noise[here].mean().expand(int(here.sum())), rtol=0.02, atol=0.01)
+    assert torch.equal(LightLoss()(NOTHING, {"tried": choice.noise}, look(depth))[0].score, choice.noise)
 
 
 def test_the_backbone_sees_what_blots_are_made_of():

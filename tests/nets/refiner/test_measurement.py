@@ -12,7 +12,8 @@ FLAT = torch.zeros(400, 1, 16, 16)
 def change(part, octaves=0.0, distance_mm=1000.0, lines=(0.0, 0.0)):
     part.lines.data = torch.tensor(lines)
     noise = noise_for(part, 400)
-    measured = part(FLAT, torch.full_like(FLAT, octaves), part.seen(noise), look(FLAT, distance_mm))
+    scene = look(FLAT, distance_mm)
+    measured = part(FLAT, torch.full_like(FLAT, octaves), part.drawn(noise, scene), scene)
     return measured[:, 0, 4:-4, 4:-4]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from refiner.geometry.crop import crop_cube
 from refiner.nets.refiner.sampling import camera_sampling, filtered, round_depth, round_disparity
 
-HALF_MM = torch.tensor(100.0)
+HALF_MM = 100.0
 
 
 def maps(values):
