@@ -184,14 +184,3 @@ def gradient_penalty(logits: Tensor, inputs: Tensor) -> Tensor:
     """
     (slope,) = torch.autograd.grad(logits.sum(), inputs, create_graph=True)
     return slope.float().square().sum() / (logits.shape[0] * logits.shape[2] * logits.shape[3])
-
-
-def lambda_for_mean(lambda_sum: float, pixels: int, patches: int) -> float:
-    """Convert a weight of summed losses to the weight that means the same between averaged losses.
-
-    Args:
-        lambda_sum: Weight of the summed self-regularisation beside the summed adversarial loss.
-        pixels: Pixels of a map.
-        patches: Patches that the discriminator judges in it.
-    """
-    return lambda_sum * pixels / patches

@@ -25,7 +25,6 @@ from refiner.simgan.history import RefinedHistory
 from refiner.simgan.objective import Objective
 from refiner.simgan.probe import ProbeNumbers, as_decoded, probe_numbers
 from refiner.simgan.schedule import UpdateSchedule
-from refiner.simgan.spectrum import NoiseSpectrum
 from refiner.simgan.updates import Game, Update, discriminator_update, noise_of_batch, refiner_update
 from refiner.types import UnpairedBatch
 
@@ -94,13 +93,8 @@ class SimGAN(L.LightningModule):
             found = f"Found paired_weight {objective.paired_weight} without pairs"
             raise ValueError(f"{found}, wanted data.paired: true, or a weight of 0.")
         refiner.meet(facts)
-        self.spectrum = None
-        if objective.spectrum_weight > 0:
-            if self.codec.cube_mm is None:
-                raise ValueError("Found cubes of several sizes, wanted one: noise is compared in mm.")
-            self.spectrum = NoiseSpectrum(self.codec.cube_mm / 2)
         unit_mm = self.codec.unit_mm if facts.whole_units else None
-        self.game = Game(refiner, discriminator, objective, augmentation, self.spectrum, unit_mm, facts.paired)
+        self.game = Game(refiner, discriminator, objective, augmentation, unit_mm, facts.paired)
         self._optimizer_factories = optimizer_refiner, optimizer_discriminator
         self.history = RefinedHistory(history_maps, seed)
         self.refiner_average = running_average(refiner, average_decay) if average_decay > 0 else None

@@ -41,8 +41,6 @@ class Objective:
         paired_weight: Of the distance to the camera's map of the same hand (see `paired_loss`); 0 is none, as in the
             paper. Wants pairs.
         paired_most: Where the two differ by more, in half cubes, it does not count.
-        spectrum_weight: Of the distance between the spectra of noise (see `refiner.simgan.spectrum`); 0 is none, as in
-            the paper.
     """
 
     adversarial: Adversarial = "least_squares"
@@ -55,7 +53,6 @@ class Objective:
     penalty_every: int = 8
     paired_weight: float = 0.0
     paired_most: float = 0.5
-    spectrum_weight: float = 0.0
 
     def refiner_terms(
         self,
@@ -63,7 +60,6 @@ class Objective:
         synthetic: Tensor,
         logits: Tensor | None,
         real: Tensor | None = None,
-        spectrum: Tensor | None = None,
     ) -> list[tuple[str, float, Tensor]]:
         """Return the terms of L_R: names, weights and values.
 
@@ -73,7 +69,6 @@ class Objective:
             synthetic: (N, 1, H, W).
             logits: The discriminator's for the refined maps; without them the adversarial term is left out.
             real: (N, 1, H, W), the camera's maps of the same hands, where pairs are compared.
-            spectrum: (), the distance of the spectra of noise, where they are compared.
         """
         change = self_regularization_loss(
             refined, synthetic, psi=self.psi, reduction=self.reduction, missing_weight=self.missing_weight
@@ -89,8 +84,6 @@ class Objective:
                 logits, target_refined=False, kind=self.adversarial, reduction=self.reduction
             )
             terms.append(("adversarial", 1.0, adversarial))
-        if spectrum is not None:
-            terms.append(("spectrum", self.spectrum_weight, spectrum))
         return terms
 
     def pixel_costs(

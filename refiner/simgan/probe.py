@@ -53,7 +53,7 @@ class ProbeNumbers:
 
 
 def probe_numbers(
-    synthetic: Tensor, refined: Tensor, real: Tensor, cube_mm: Tensor, tau: float, steady: Tensor | None = None
+    synthetic: Tensor, refined: Tensor, real: Tensor, cube_mm: Tensor, tau: float, noise_free: Tensor | None = None
 ) -> ProbeNumbers:
     """Measure the refined maps against the maps they came from and against real ones.
 
@@ -63,15 +63,15 @@ def probe_numbers(
         real: (M, 1, H, W), others.
         cube_mm: (N,), sides of the synthetic maps' cubes.
         tau: See `DepthCodec`.
-        steady: (N, 1, H, W), the refined maps without the noise of their depths, where the refiner adds any.
+        noise_free: (N, 1, H, W), the refined maps without the noise of their depths, where the refiner adds any.
     """
-    steady = as_decoded(refined if steady is None else steady, tau)
+    noise_free = as_decoded(refined if noise_free is None else noise_free, tau)
     synthetic, refined, real = (as_decoded(depth, tau) for depth in (synthetic, refined, real))
     return ProbeNumbers(
         depth_shift_mm(synthetic, refined, cube_mm),
         two_sample_accuracy(refined, real),
         _hole_rate(refined) - _hole_rate(real),
-        depth_shift_mm(synthetic, steady, cube_mm, _DRIFT_PX),
+        depth_shift_mm(synthetic, noise_free, cube_mm, _DRIFT_PX),
     )
 
 

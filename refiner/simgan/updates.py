@@ -22,7 +22,6 @@ from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.history import RefinedHistory
 from refiner.simgan.losses import dropout_loss, gradient_penalty
 from refiner.simgan.objective import Objective
-from refiner.simgan.spectrum import NoiseSpectrum
 from refiner.types import UnpairedBatch
 
 Key = tuple[int, ...]
@@ -44,7 +43,6 @@ class Game:
         discriminator: D.
         objective: What the two descend on.
         augmentation: Random changes of every map that D judges.
-        spectrum: Compares the spectra of noise, where that weighs.
         unit_mm: Depth unit in which refined maps are judged, as they will be written; none judges them as they are.
         paired: Whether y shows the hands of x, one by one.
     """
@@ -53,7 +51,6 @@ class Game:
     discriminator: PatchDiscriminator
     objective: Objective
     augmentation: Augmentation
-    spectrum: NoiseSpectrum | None = None
     unit_mm: float | None = None
     paired: bool = False
 
@@ -78,13 +75,12 @@ def refiner_update(
     """
     x, distance_mm = batch["synthetic"], batch["synthetic_distance_mm"]
     draw = game.refiner.draw(x, _noise(game.refiner, x, key), distance_mm)
-    logits = spectrum = pairs = None
+    logits = pairs = None
     if not alone:
         written = game.as_written(draw.refined, batch)
         logits = game.discriminator(game.augmentation(written, (_AUGMENT_REFINED, *key)), distance_mm)
-        spectrum = None if game.spectrum is None else game.spectrum(written, batch["real"])
         pairs = batch["real"] if game.paired else None
-    terms = game.objective.refiner_terms(draw.noise_free, x, logits, pairs, spectrum)
+    terms = game.objective.refiner_terms(draw.noise_free, x, logits, pairs)
     # What is bounded has no gradient any more: the excess holds it back where it still has one.
     loss = torch.stack([weight * value for _, weight, value in terms]).sum() + draw.excess
     if logits is not None and learns_dropout and draw.opposite is not None:

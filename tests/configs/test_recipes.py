@@ -19,7 +19,6 @@ from refiner.nets.discriminator import PatchDiscriminator
 from refiner.nets.refiner import ComposedRefiner
 from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.checkpoint import load_refiner
-from refiner.simgan.losses import lambda_for_mean
 from refiner.simgan.module import SimGAN
 from refiner.simgan.objective import Objective
 from refiner.simgan.schedule import UpdateSchedule
@@ -105,7 +104,7 @@ def test_paper_recipe_is_the_papers():
         assert optimizer.defaults["momentum"] == 0
     assert 0.0002 * model._learning_rate_factor(599_999) == 0.0002
     assert 0.0002 * model._learning_rate_factor(600_000) == 0.00005
-    lambda_mean = lambda_for_mean(0.001, 224**2, 49)
+    lambda_mean = pytest.approx(0.001 * 224**2 / 49)
     assert model.game.objective == Objective("cross_entropy", "identity", "mean", lambda_mean, 1.0, 0.0, 0.0)
     assert model.game.augmentation == Augmentation(0.0, flip_up_down=False)
     assert model.history.capacity == 50 * cli.datamodule.batch_size

@@ -91,5 +91,3 @@ def test_the_refiner_is_told_of_the_camera():
 def test_terms_that_cannot_be_had_are_refused():
     with pytest.raises(ValueError, match="paired_weight 1.0 without pairs"):
         simgan(objective=Objective(paired_weight=1.0))
-    with pytest.raises(ValueError, match="cubes of several sizes"):
-        simgan(objective=Objective(spectrum_weight=2.0), facts=TrainingFacts(DepthCodec(16, None, 1.0)))

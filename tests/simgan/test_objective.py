@@ -22,13 +22,12 @@ def test_terms_of_the_refiner_and_their_weights():
 
 def test_what_weighs_is_a_term():
     refined, synthetic = torch.full((1, 1, 4, 4), 0.1), torch.zeros(1, 1, 4, 4)
-    objective = Objective(offset_weight=2.0, paired_weight=3.0, spectrum_weight=4.0)
-    terms = plain(objective.refiner_terms(refined, synthetic, None, real=synthetic, spectrum=torch.tensor(0.7)))
+    objective = Objective(offset_weight=2.0, paired_weight=3.0)
+    terms = plain(objective.refiner_terms(refined, synthetic, None, real=synthetic))
     assert terms == {
         "self_regularization": (0.5, pytest.approx(0.1)),
         "offset": (2.0, pytest.approx(0.1)),
         "paired": (3.0, pytest.approx(0.1)),
-        "spectrum": (4.0, pytest.approx(0.7)),
     }
 
 

@@ -11,7 +11,6 @@ from refiner.nets.refiner import ComposedRefiner, MapNoise
 from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.history import RefinedHistory
 from refiner.simgan.objective import Objective
-from refiner.simgan.spectrum import NoiseSpectrum
 from refiner.simgan.updates import Game, discriminator_update, refiner_update
 
 KEY = 0, 0, 0
@@ -66,7 +65,7 @@ def test_dropout_is_learnt_where_it_is_asked_for(game, batch):
     def gradients_of_dropout(**options):
         game.refiner.zero_grad()
         refiner_update(game, batch, KEY, **options)[0].backward()
-        return bias.grad.view(5, 4)[2:4].abs().amax(dim=1).tolist()  # shift, rim, loss, growth, noise; four pixels each
+        return bias.grad.view(5, 4)[2:4].abs().amax(dim=1).tolist()  # loss and growth, of four pixels each
 
     assert min(gradients_of_dropout()) > 0
     assert gradients_of_dropout(learns_dropout=False) == [0, 0]
@@ -134,20 +133,6 @@ def test_what_went_beyond_its_bounds_is_called_back_with_and_without_a_discrimin
         with monkeypatch.context() as patched:
             patched.setattr(game.refiner, "draw", lambda *words, draw=draw: draw(*words)._replace(excess=3.0))
             torch.testing.assert_close(refiner_update(game, batch, KEY, alone=alone)[0], plain + 3.0)
-
-
-def test_spectra_of_noise_are_compared_where_they_weigh(game, batch):
-    spectrum = NoiseSpectrum(130.0)
-    spectrum.real.fill_(1.0)  # as if there had been smooth patches: these maps show none
-    spectrum.refined.fill_(3.0)
-    flat = batch | {name: torch.zeros_like(batch[name]) for name in ("synthetic", "real")}
-    game = replace(game, refiner=ComposedRefiner(8, 1, measurement=MapNoise()))  # no reading is lost
-    plain, values = refiner_update(game, flat, KEY)
-    assert "train/refiner/spectrum" not in values
-    compared, values = refiner_update(replace(weighing(game, spectrum_weight=2.0), spectrum=spectrum), flat, KEY)
-    distance = values["train/refiner/spectrum"]
-    assert distance > 0.5
-    torch.testing.assert_close(compared, plain + 2 * distance, rtol=1e-4, atol=1e-5)
 
 
 def test_discriminator_judges_refined_maps_as_they_will_be_written(game, batch, monkeypatch):
