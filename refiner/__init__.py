@@ -1,3 +1,3 @@
 """Labelled depth maps of hands that look as if a real camera had taken them."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

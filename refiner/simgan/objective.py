@@ -4,9 +4,10 @@ The losses themselves are in `losses`; here they are put together with their wei
 batches or optimisers: maps and logits go in, named numbers come out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from refiner.nets.blocks import is_reading
@@ -33,6 +34,9 @@ class Objective:
         reduction: Of all losses; the next weight means different things in each (see `losses`).
         self_regularization_weight: The paper's lambda.
         missing_weight: Of the change in self-regularisation where a reading came or went; 1 is the paper's.
+        deficit_weight: Of a reading that is lost, in costs of a patch, for each whole by which the readings of refined
+            maps fall short of the camera's: a patch without any hand looks real, so that whole hands would go; 0 is
+            none.
         offset_weight: Of the part of a map's change that is common to all its readings (see `offset_loss`), beside
             lambda; 0 is none, as in the paper.
         penalty_weight: Of the discriminator's gradient penalty at real maps; 0 is none, as in the paper.
@@ -53,6 +57,7 @@ class Objective:
     penalty_every: int = 8
     paired_weight: float = 0.0
     paired_most: float = 0.5
+    deficit_weight: float = 20.0
 
     def refiner_terms(
         self,
@@ -86,9 +91,25 @@ class Objective:
             terms.append(("adversarial", 1.0, adversarial))
         return terms
 
+    def price_of_loss(self, draws: Sequence[Tensor], real: Tensor) -> Tensor:
+        """Return what a lost reading costs, in costs of a patch; nothing while there are as many as the camera's.
+
+            deficit_weight max(1 - mean readings of refined maps / mean readings of camera maps, 0)
+
+        It takes for granted that both show hands of about one size. Where the camera's are larger, fewer are lost.
+
+        Args:
+            draws: Refined maps, (N, 1, H, W) each.
+            real: (M, 1, H, W), camera maps.
+        """
+        kept = torch.stack([is_reading(refined).float().mean() for refined in draws]).mean()
+        there = is_reading(real).float().mean().clamp(min=1e-6)
+        return self.deficit_weight * (1 - kept / there).clamp(min=0)
+
     def pixel_costs(
-        self, refined: Tensor, synthetic: Tensor, logits: Tensor, patch_px: int, turn_back: Callable[[Tensor], Tensor]
-    ) -> Tensor:
+        self, refined: Tensor, synthetic: Tensor, logits: Tensor, patch_px: int, turn_back: Callable[[Tensor], Tensor],
+        price: Tensor | float = 0.0,
+    ) -> Tensor:  # fmt: skip
         """Charge pixels with what they may have had a part in, so that choices can be learnt from (`dropout_loss`).
 
         Args:
@@ -97,17 +118,19 @@ class Objective:
             logits: The discriminator's for the augmented `refined`.
             patch_px: Side of its patches.
             turn_back: Undoes the augmentation of where things are.
+            price: Of a lost reading, see `price_of_loss`.
 
         Returns:
             (N, 1, H, W), in shares of the total of `refiner_terms`: the adversarial cost of the patches around a pixel,
-            and self-regularisation where its reading came or went (with psi the identity, whatever the setting). How
-            far a reading was moved is no reason to lose it.
+            the price where its reading is lost, and self-regularisation where it came or went (with psi the identity,
+            whatever the setting). How far a reading was moved is no reason to lose it.
         """
         costs = adversarial_loss(logits, target_refined=False, kind=self.adversarial, reduction="none")
         spread = pixel_costs(turn_back(costs[:, None])[:, 0], patch_px, *refined.shape[-2:])
         change = (refined.float() - synthetic.float()).abs()
-        lost = is_reading(refined) != is_reading(synthetic)
-        own = self.self_regularization_weight * self.missing_weight * change * lost
+        spread = spread + price * (is_reading(synthetic) & ~is_reading(refined))
+        own = self.self_regularization_weight * self.missing_weight * change
+        own = own * (is_reading(refined) != is_reading(synthetic))
         if self.reduction == "mean":
             spread, own = spread / costs.numel(), own / refined.numel()
         return spread + own

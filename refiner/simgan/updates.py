@@ -97,10 +97,11 @@ def _dropout(
     with torch.no_grad():
         judged = game.augmentation(game.as_written(opposite, batch), key)
         opposite_logits = game.discriminator(judged, batch["synthetic_distance_mm"])
+        price = game.objective.price_of_loss((draw.refined, opposite), batch["real"])
         costs, opposite_costs = (
             game.objective.pixel_costs(
                 refined, batch["synthetic"], its_logits, game.discriminator.patch_px,
-                lambda values: game.augmentation.turn_back(values, key),
+                lambda values: game.augmentation.turn_back(values, key), price,
             )
             for refined, its_logits in ((draw.refined, logits), (opposite, opposite_logits))
         )  # fmt: skip

@@ -105,7 +105,8 @@ def test_paper_recipe_is_the_papers():
     assert 0.0002 * model._learning_rate_factor(599_999) == 0.0002
     assert 0.0002 * model._learning_rate_factor(600_000) == 0.00005
     lambda_mean = pytest.approx(0.001 * 224**2 / 49)
-    assert model.game.objective == Objective("cross_entropy", "identity", "mean", lambda_mean, 1.0, 0.0, 0.0)
+    wanted = Objective("cross_entropy", "identity", "mean", lambda_mean, 1.0, 0.0, 0.0, deficit_weight=0.0)
+    assert model.game.objective == wanted
     assert model.game.augmentation == Augmentation(0.0, flip_up_down=False)
     assert model.history.capacity == 50 * cli.datamodule.batch_size
     assert model.refiner_average is None

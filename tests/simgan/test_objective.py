@@ -65,3 +65,25 @@ def test_parts_of_the_discriminator():
 def test_penalty_comes_regularly_or_never():
     assert [i for i in range(17) if Objective(penalty_weight=0.1, penalty_every=8).penalizes(i)] == [0, 8, 16]
     assert not any(PUBLISHED.penalizes(i) for i in range(17))
+
+
+@pytest.mark.parametrize(("kept", "wanted"), [((0.6, 0.4), 20 * (1 - 0.5 / 0.8)), ((0.9, 0.8), 0.0), ((0.8, 0.8), 0.0)])
+def test_losing_has_a_price_where_fewer_are_kept_than_the_camera_has(kept, wanted):
+    """Of ten readings the camera's maps have eight; two draws keep so many."""
+
+    def maps(share):
+        return torch.where(torch.arange(10) < round(10 * share), 0.0, 1.0).view(1, 1, 2, 5)
+
+    price = Objective(deficit_weight=20.0).price_of_loss([maps(share) for share in kept], maps(0.8))
+    assert price.item() == pytest.approx(wanted, abs=1e-5)
+
+
+def test_pixels_are_charged_with_the_price_where_their_reading_is_lost():
+    synthetic, refined = torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4)
+    synthetic[..., 3], refined[..., 2:] = 1.0, 1.0  # no reading in the last column, one lost in that before it
+    objective, logits = Objective(self_regularization_weight=0.0), torch.zeros(1, 1, 2, 2)
+    free, priced = (
+        objective.pixel_costs(refined, synthetic, logits, 3, lambda costs: costs, price) for price in (0.0, 5.0)
+    )
+    charged = (priced - free)[0, 0]
+    torch.testing.assert_close(charged, torch.tensor([0.0, 0.0, 5.0 / 4, 0.0]).expand(4, 4))  # in shares of 4 patches

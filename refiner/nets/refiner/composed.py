@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from refiner.datasets.facts import TrainingFacts
 from refiner.nets.blocks import NO_READING, bounded, is_reading
@@ -117,12 +118,25 @@ class ComposedRefiner(Refiner):
         choices = {name: choice for name, (choice, _) in chosen.items()}
         excess = sum((beyond for _, beyond in chosen.values()), start=escaped)
 
-        kept = _kept(choices, scene, 1)
+        kept = self._kept(choices, scene, 1)
         refined, noise_free = (torch.where(kept, depths, NO_READING) for depths in (measured, noise_free))
         if not choices:
             return Draw(refined, noise_free, excess=excess)
-        opposite = torch.where(_kept(choices, scene, -1), measured, NO_READING).detach()
+        opposite = torch.where(self._kept(choices, scene, -1), measured, NO_READING).detach()
         return Draw(refined, noise_free, opposite, tuple(choices.values()), excess)
+
+    def _kept(self, choices: dict[str, Choice], scene: Scene, sign: int) -> Tensor:
+        """Return where there is a reading, (N, 1, H, W), with the sign of the noise turned where `sign` is -1."""
+        made = {name: choice.logit + sign * choice.noise > 0 for name, choice in choices.items()}
+        reading = is_reading(scene.depth)
+        kept = reading
+        for name in ("light", "loss"):
+            if name in made:
+                kept = kept & ~made[name]
+        if "growth" in made:  # beside what is kept: where a rim is lost nothing is left to grow
+            near = F.max_pool2d(kept.to(scene.depth), 2 * self.reach_px + 1, 1, self.reach_px) > 0
+            kept = kept | (made["growth"] & near & ~reading)
+        return kept
 
     def _parts(self) -> Iterable[tuple[str, Part]]:
         return self.parts.items()  # pyright: ignore[reportReturnType]
@@ -132,16 +146,3 @@ class ComposedRefiner(Refiner):
         if noise is None:
             return {what: depth.new_zeros((len(depth), *shape)) for what, shape in shapes.items()}
         return {what: noise[f"{name}.{what}"].to(depth) for what in shapes}
-
-
-def _kept(choices: dict[str, Choice], scene: Scene, sign: int) -> Tensor:
-    """Return where there is a reading, (N, 1, H, W), with the sign of the noise turned where `sign` is -1."""
-    made = {name: choice.logit + sign * choice.noise > 0 for name, choice in choices.items()}
-    reading = is_reading(scene.depth)
-    kept = reading
-    for name in ("light", "loss"):
-        if name in made:
-            kept = kept & ~made[name]
-    if "growth" in made:
-        kept = kept | (made["growth"] & is_reading(scene.surface) & ~reading)
-    return kept

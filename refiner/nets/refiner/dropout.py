@@ -130,7 +130,7 @@ class PixelLoss(Dropout):
 
 
 class Growth(Dropout):
-    """Lets readings arise beside the render: cameras that match windows fatten outlines and close slits."""
+    """Lets readings arise beside those that are kept: cameras that match windows fatten outlines and close slits."""
 
     numbers = 1
 

@@ -60,8 +60,9 @@ def test_a_draw_and_its_opposite_by_hand():
     light, loss, growth = draw.choices
     for drawn, sign in ((draw.refined, 1), (draw.opposite, -1)):
         fallen = [choice.logit + sign * choice.noise > 0 for choice in (light, loss, growth)]
-        within = torch.nn.functional.max_pool2d((x < 1).float(), 5, 1, 2) > 0
-        kept = torch.where(x < 1, ~(fallen[0] | fallen[1]), fallen[2] & within)
+        of_render = (x < 1) & ~(fallen[0] | fallen[1])
+        within = torch.nn.functional.max_pool2d(of_render.float(), 5, 1, 2) > 0
+        kept = torch.where(x < 1, of_render, fallen[2] & within)
         assert torch.equal(drawn < 1, kept)
     assert not draw.opposite.requires_grad
     both = (draw.refined < 1) & (draw.opposite < 1)
