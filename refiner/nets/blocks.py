@@ -94,7 +94,19 @@ def beside_edge(depth: Tensor) -> Tensor:
     for axis, after, before in ((3, (0, 1, 0, 0), (1, 0, 0, 0)), (2, (0, 0, 0, 1), (0, 0, 1, 0))):
         step = depth.diff(dim=axis).abs()
         steps = torch.maximum(steps, torch.maximum(F.pad(step, after), F.pad(step, before)))
-    return F.max_pool2d(steps, 3, 1, 1) > _JUMP
+    return widened(steps > _JUMP, 1)
+
+
+def widened(mask: Tensor, reach_px: int) -> Tensor:
+    """Return which pixels have one of a mask within reach along each axis: (N, 1, H, W).
+
+    Shifts of a mask take a small part of max_pool2d's time.
+    """
+    for axis, margin in ((3, (reach_px, reach_px, 0, 0)), (2, (0, 0, reach_px, reach_px))):
+        padded, length = F.pad(mask, margin), mask.shape[axis]
+        for shift in range(2 * reach_px + 1):
+            mask = mask | padded.narrow(axis, shift, length)
+    return mask
 
 
 def bounded(change: Tensor, most: float) -> Tensor:

@@ -14,6 +14,7 @@ from refiner.nets.blocks import (
     is_reading,
     mean_around,
     returned_light,
+    widened,
 )
 
 
@@ -117,3 +118,10 @@ def test_edges_are_steps_and_what_lies_two_pixels_from_them():
     assert beside.all(dim=0).nonzero().flatten().tolist() == [10, 11, 12, 13]
     assert torch.equal(beside_edge(depth.mT), beside_edge(depth).mT)
     assert torch.equal(beside, beside[:1].expand_as(beside))
+
+
+@pytest.mark.parametrize("reach_px", [0, 1, 2])
+def test_a_widened_mask_is_that_of_max_pooling(reach_px):
+    mask = torch.rand((3, 1, 9, 12), generator=torch.Generator().manual_seed(0)) < 0.05
+    wanted = torch.nn.functional.max_pool2d(mask.float(), 2 * reach_px + 1, 1, reach_px) > 0
+    assert torch.equal(widened(mask, reach_px), wanted)

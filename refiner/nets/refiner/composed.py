@@ -4,10 +4,9 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from refiner.datasets.facts import TrainingFacts
-from refiner.nets.blocks import NO_READING, bounded, is_reading
+from refiner.nets.blocks import NO_READING, bounded, is_reading, widened
 from refiner.nets.refiner.backbone import Backbone
 from refiner.nets.refiner.base import Choice, Draw, Noise, NoiseShapes, Refiner
 from refiner.nets.refiner.dropout import Growth, LightLoss, PixelLoss
@@ -134,8 +133,7 @@ class ComposedRefiner(Refiner):
             if name in made:
                 kept = kept & ~made[name]
         if "growth" in made:  # beside what is kept: where a rim is lost nothing is left to grow
-            near = F.max_pool2d(kept.to(scene.depth), 2 * self.reach_px + 1, 1, self.reach_px) > 0
-            kept = kept | (made["growth"] & near & ~reading)
+            kept = kept | (made["growth"] & widened(kept, self.reach_px) & ~reading)
         return kept
 
     def _parts(self) -> Iterable[tuple[str, Part]]:

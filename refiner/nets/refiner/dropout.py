@@ -48,6 +48,21 @@ class Dropout(Part):
     def _tried(self, noise: Tensor, rare: float) -> Tensor:
         return noise if self.training else noise.clamp(-rare, rare)
 
+    def _own_choice(self, logit: Tensor, noise: Tensor) -> Choice:
+        """Return a choice whose noise nothing else depends on.
+
+        Where n and -n choose alike, |n| < |logit| and its mean is 0: such pixels learn nothing, and are not disturbed
+        by what became of others. Elsewhere it is the mean of a normal number beyond |logit|, the inverse Mills ratio.
+        """
+        noise = self._tried(noise, _RARE["pixel"])
+        if not self.training:
+            return Choice(logit, noise, score=noise)
+        with torch.no_grad():
+            bound = logit.abs()
+            beyond = (2 / torch.pi) ** 0.5 / torch.special.erfcx(bound / 2**0.5)
+            score = torch.where(noise.abs() > bound, beyond * noise.sign(), 0.0)
+        return Choice(logit, noise, score)
+
 
 class LightLoss(Dropout):
     """Loses what sends too little light back; how much is too little is one number, the camera's.
@@ -126,7 +141,7 @@ class PixelLoss(Dropout):
     def forward(self, numbers: Tensor, drawn: Noise, scene: Scene) -> tuple[Choice, Tensor]:
         """Lose readings; see `Dropout.forward`."""
         logit, excess = _bounded(self.gain * numbers - self.margin, _CERTAIN)
-        return _own_choice(logit * scene.reading, self._tried(drawn["own"], _RARE["pixel"])), excess
+        return self._own_choice(logit * scene.reading, drawn["own"]), excess
 
 
 class Growth(Dropout):
@@ -154,25 +169,12 @@ class Growth(Dropout):
         """Let readings arise; see `Dropout.forward`."""
         logit, excess = _bounded(self.gain * numbers - self.margin, _CERTAIN)
         beside = is_reading(scene.surface) * (1 - scene.reading)
-        return _own_choice(logit * beside, self._tried(drawn["own"], _RARE["pixel"])), excess
+        return self._own_choice(logit * beside, drawn["own"]), excess
 
 
 def near_noise(independent: Tensor) -> Tensor:
     """Return noise that is alike in neighbourhoods of 7 px, of variance 1 but at the map's border."""
     return _NEAR_PX * mean_around(independent, _NEAR_PX)
-
-
-def _own_choice(logit: Tensor, noise: Tensor) -> Choice:
-    """Return a choice whose noise nothing else depends on.
-
-    Where n and -n choose alike, |n| < |logit| and its mean is 0: such pixels learn nothing, and are not disturbed by
-    what became of others. Elsewhere it is the mean of a normal number beyond |logit|, the inverse Mills ratio.
-    """
-    with torch.no_grad():
-        bound = logit.abs()
-        beyond = (2 / torch.pi) ** 0.5 / torch.special.erfcx(bound / 2**0.5)
-        score = torch.where(noise.abs() > bound, beyond * noise.sign(), 0.0)
-    return Choice(logit, noise, score)
 
 
 def _bounded(logit: Tensor, most: float) -> tuple[Tensor, Tensor]:
