@@ -25,6 +25,7 @@ from refiner.nets.discriminator import EYE_LAYERS, PatchDiscriminator
 from refiner.nets.refiner import PaperRefiner, Refiner
 from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.objective import Objective
+from refiner.simgan.readings import MeanReadings
 from refiner.simgan.updates import Game, Update, discriminator_update, noise_of_batch, refiner_update
 
 RECIPES = Path(__file__).resolve().parents[2] / "configs/simgan"
@@ -99,9 +100,9 @@ def main() -> None:
     of_paper = paper["discriminator"]["init_args"] | {"layers": EYE_LAYERS}
     discriminator = PatchDiscriminator(**of_paper).to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
     sums = Objective(**paper["objective"] | {"reduction": "sum", "self_regularization_weight": 1e-3})
-    eye = Game(PaperRefiner(64, 4, 3), discriminator, sums, Augmentation(**paper["augmentation"]))
+    eye = Game(PaperRefiner(64, 4, 3), discriminator, sums, Augmentation(**paper["augmentation"]), MeanReadings())
     networks = build(recipe["refiner"]), build(recipe["discriminator"])
-    fast = Game(*networks, Objective(**recipe["objective"]), Augmentation(**recipe["augmentation"]))
+    fast = Game(*networks, Objective(**recipe["objective"]), Augmentation(**recipe["augmentation"]), MeanReadings())
     eye_optimizers = SGD(eye.refiner.parameters(), lr=1e-6), SGD(eye.discriminator.parameters(), lr=1e-6)
     fast_optimizers = (
         build(recipe["optimizer_refiner"], fast.refiner.parameters()),

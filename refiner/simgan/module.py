@@ -24,6 +24,7 @@ from refiner.simgan.health import Beside, measure
 from refiner.simgan.history import RefinedHistory
 from refiner.simgan.objective import Objective
 from refiner.simgan.probe import ProbeNumbers, as_decoded, probe_numbers
+from refiner.simgan.readings import MeanReadings
 from refiner.simgan.schedule import UpdateSchedule
 from refiner.simgan.updates import Game, Update, discriminator_update, noise_of_batch, refiner_update
 from refiner.types import UnpairedBatch
@@ -94,7 +95,8 @@ class SimGAN(L.LightningModule):
             raise ValueError(f"{found}, wanted data.paired: true, or a weight of 0.")
         refiner.meet(facts)
         unit_mm = self.codec.unit_mm if facts.whole_units else None
-        self.game = Game(refiner, discriminator, objective, augmentation, unit_mm, facts.paired)
+        self.readings = MeanReadings()
+        self.game = Game(refiner, discriminator, objective, augmentation, self.readings, unit_mm, facts.paired)
         self._optimizer_factories = optimizer_refiner, optimizer_discriminator
         self.history = RefinedHistory(history_maps, seed)
         self.refiner_average = running_average(refiner, average_decay) if average_decay > 0 else None

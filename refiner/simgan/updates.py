@@ -22,6 +22,7 @@ from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.history import RefinedHistory
 from refiner.simgan.losses import dropout_loss, gradient_penalty
 from refiner.simgan.objective import Objective
+from refiner.simgan.readings import MeanReadings
 from refiner.types import UnpairedBatch
 
 Key = tuple[int, ...]
@@ -43,6 +44,7 @@ class Game:
         discriminator: D.
         objective: What the two descend on.
         augmentation: Random changes of every map that D judges.
+        readings: Of refined and of camera maps, for the price of a loss.
         unit_mm: Depth unit in which refined maps are judged, as they will be written; none judges them as they are.
         paired: Whether y shows the hands of x, one by one.
     """
@@ -51,6 +53,7 @@ class Game:
     discriminator: PatchDiscriminator
     objective: Objective
     augmentation: Augmentation
+    readings: MeanReadings
     unit_mm: float | None = None
     paired: bool = False
 
@@ -97,7 +100,8 @@ def _dropout(
     with torch.no_grad():
         judged = game.augmentation(game.as_written(opposite, batch), key)
         opposite_logits = game.discriminator(judged, batch["synthetic_distance_mm"])
-        price = game.objective.price_of_loss((draw.refined, opposite), batch["real"])
+        readings = game.readings.take_in(torch.cat([draw.refined, opposite]), batch["real"])
+        price = game.objective.price_of_loss(*readings)
         costs, opposite_costs = (
             game.objective.pixel_costs(
                 refined, batch["synthetic"], its_logits, game.discriminator.patch_px,

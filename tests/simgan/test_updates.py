@@ -11,6 +11,7 @@ from refiner.nets.refiner import ComposedRefiner, MapNoise
 from refiner.simgan.augmentation import Augmentation
 from refiner.simgan.history import RefinedHistory
 from refiner.simgan.objective import Objective
+from refiner.simgan.readings import MeanReadings
 from refiner.simgan.updates import Game, discriminator_update, refiner_update
 
 KEY = 0, 0, 0
@@ -21,7 +22,7 @@ def game():
     torch.manual_seed(0)
     discriminator = PatchDiscriminator([Layer(3, 2, 8), Layer(3, 1)], sees_distance=False)
     objective = Objective("sigmoid", "identity", "mean", 0.1, 1.0, 0.0, 0.0)
-    return Game(small_refiner(), discriminator, objective, Augmentation(0.0, flip_up_down=False))
+    return Game(small_refiner(), discriminator, objective, Augmentation(0.0, flip_up_down=False), MeanReadings())
 
 
 def weighing(game, **weights):
