@@ -36,9 +36,8 @@ class Objective:
         reduction: Of all losses; the next weight means different things in each (see `losses`).
         self_regularization_weight: The paper's lambda.
         missing_weight: Of the change in self-regularisation where a reading came or went; 1 is the paper's.
-        deficit_weight: Of a reading that is lost, in costs of a patch, for each whole by which the readings of refined
-            maps fall short of the camera's: a patch without any hand looks real, so that whole hands would go; 0 is
-            none.
+        deficit_weight: Of the price of a lost reading where refined maps have too few of them (see `price_of_loss`): a
+            patch without any hand looks real, so that whole hands would go; 0 is none.
         offset_weight: Of the part of a map's change that is common to all its readings (see `offset_loss`), beside
             lambda; 0 is none, as in the paper.
         penalty_weight: Of the discriminator's gradient penalty at real maps; 0 is none, as in the paper.

@@ -29,7 +29,7 @@ def test_senseless_schedules_are_refused(wrong):
         UpdateSchedule(**wrong)
 
 
-def test_dropout_is_learnt_after_their_warmup():
+def test_dropout_is_learnt_after_its_warmup():
     schedule = UpdateSchedule(0, 0, 1, 1, dropout_warmup=10)
     assert [schedule.learns_dropout(step) for step in (0, 9, 10, 11)] == [False, False, True, True]
     assert UpdateSchedule(dropout_warmup=0).learns_dropout(0)

@@ -12,7 +12,7 @@ FLAT = torch.zeros(50, 1, 16, 16)
 
 
 def camera(per_map=1, unit_mm=1e-4, step_mm=0.0, rows_mm=0.0, **settings):
-    """Noise of a camera of which so many pixels lie along one of a map of 16 px that shows 260 mm at 1 m."""
+    """Build the noise of a camera with `per_map` pixels along each pixel of a map: 16 px, 260 mm wide, at 1 m."""
     part = CameraNoise(**settings)
     pixels = CameraPixels(per_map * 1000 / 260 * 16, unit_mm, step_mm, rows_mm)
     part.meet(TrainingFacts(DepthCodec(16, 260.0, 1.0), 1000.0, 1000.0, pixels))
