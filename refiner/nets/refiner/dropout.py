@@ -35,6 +35,10 @@ _RARE = {"light": 2.2, "pixel": 3.0}
 class Dropout(Part):
     """A part that chooses. `forward` takes its numbers, its noise and the scene."""
 
+    def noise_shapes(self, height: int, width: int) -> NoiseShapes:
+        """Return the noise of pixels, of neighbourhoods and of the map."""
+        return {"own": (1, height, width), "near": (1, height, width), "map": (1, 1, 1)}
+
     def forward(self, numbers: Tensor, drawn: Noise, scene: Scene) -> tuple[Choice, Tensor]:
         """Choose; also return how far the logit went beyond its bound, squared: there it has no gradient any more.
 
@@ -89,10 +93,6 @@ class LightLoss(Dropout):
         self.sharpness, self.margin, self.gain = sharpness, margin, gain
         self.threshold = nn.Parameter(torch.zeros(()))
 
-    def noise_shapes(self, height: int, width: int) -> NoiseShapes:
-        """Return the noise of pixels, of neighbourhoods and of the map."""
-        return {"own": (1, height, width), "near": (1, height, width), "map": (1, 1, 1)}
-
     def drawn(self, noise: Noise, scene: Scene) -> Noise:  # noqa: ARG002
         """Return the sum of the three, as `tried`."""
         own, near, of_map = (share**0.5 for share in _SHARES)
@@ -128,10 +128,6 @@ class PixelLoss(Dropout):
         super().__init__()
         self.settings = {"margin": margin, "gain": gain}
         self.margin, self.gain = margin, gain
-
-    def noise_shapes(self, height: int, width: int) -> NoiseShapes:
-        """Return the noise of pixels, of neighbourhoods and of the map."""
-        return {"own": (1, height, width), "near": (1, height, width), "map": (1, 1, 1)}
 
     def seen(self, drawn: Noise) -> list[Tensor]:
         """Return the noise of neighbourhoods and of the map."""
